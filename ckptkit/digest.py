@@ -1,0 +1,60 @@
+"""Digests: pure functions from bytes and tensors to lowercase hex (`spec/integrity.md`)."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ckptkit.model.tensor import Tensor
+
+LEAF, NODE = b"\x00", b"\x01"
+"""Domain separation of RFC 6962, section 2.1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """What the content digest binds of one tensor.
+
+    Attributes:
+        name: State-dict name.
+        dtype: Safetensors spelling.
+        shape: Sizes, outermost first.
+        sha256: Hex digest of the logical bytes.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    sha256: str
+
+    def encode(self) -> bytes:
+        """Return the canonical JSON (RFC 8785) of `[name, dtype, shape, sha256]`."""
+        fields = [self.name, self.dtype, list(self.shape), self.sha256]
+        return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def tensor_sha256(tensor: Tensor) -> str:
+    """Hash the logical bytes of `tensor`: row-major, little-endian, as stored bit for bit."""
+    digest = hashlib.sha256()
+    for piece in tensor.pieces():
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def content_digest(leaves: Iterable[Leaf]) -> str:
+    """Return the Merkle root (RFC 6962) over `leaves`, sorted by the UTF-8 bytes of their names.
+
+    It depends on names, dtypes, shapes and data alone: not on the container, the order in the
+    file, or whether equal tensors share storage. No leaves give the sha256 of nothing.
+    """
+    ordered = sorted(leaves, key=lambda leaf: leaf.name.encode())
+    hashes = [hashlib.sha256(LEAF + leaf.encode()).digest() for leaf in ordered]
+    return _root(hashes).hex() if hashes else hashlib.sha256().hexdigest()
+
+
+def _root(hashes: Sequence[bytes]) -> bytes:
+    """Merkle tree hash of RFC 6962: split at the largest power of two below the length."""
+    if len(hashes) == 1:
+        return hashes[0]
+    split = 1 << ((len(hashes) - 1).bit_length() - 1)
+    return hashlib.sha256(NODE + _root(hashes[:split]) + _root(hashes[split:])).digest()

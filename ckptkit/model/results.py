@@ -1,0 +1,137 @@
+"""What the commands return: frozen results that the reporters render."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ckptkit.model.checkpoint import Dropped, Note
+from ckptkit.model.finding import Finding, Verdict
+from ckptkit.model.inert import CodeFact, GlobalUse
+
+
+@dataclass(frozen=True, slots=True)
+class TensorRow:
+    """One tensor as `inspect` lists it.
+
+    Attributes:
+        name: State-dict name.
+        dtype: Safetensors spelling.
+        shape: Sizes, outermost first.
+        nbytes: Logical bytes.
+        alias_of: Name of the tensor whose storage it is, empty for its own.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    nbytes: int
+    alias_of: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """All that `inspect` says of one checkpoint.
+
+    Attributes:
+        level: Level reached, 0 to 4.
+        next_level: What the next level lacks, one line.
+        bytes: Size of all files together.
+        content_digest: Hex; empty where the file records none (it is not computed here).
+    """
+
+    path: str
+    format: str
+    format_version: str | None
+    container: str
+    verdict: Verdict
+    level: int
+    next_level: str
+    bytes: int
+    content_digest: str
+    tensors: tuple[TensorRow, ...]
+    training_tensors: tuple[TensorRow, ...] = ()
+    spaces: Mapping[str, object] = field(default_factory=dict)
+    architecture: object = None
+    model_config: object = field(default_factory=dict)
+    training_info: object = field(default_factory=dict)
+    preprocessing: object = ()
+    code: tuple[CodeFact, ...] = ()
+    globals: tuple[GlobalUse, ...] = ()
+    dropped: tuple[Dropped, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """The findings on one checkpoint.
+
+    Attributes:
+        path: As the user named it.
+        level: Level reached; -1 where it is not even readable.
+        verdict: What the file holds besides data.
+        findings: All of them, in a stable order.
+        incomplete: Why something could not be checked; empty where all was.
+        next_level: What the next level lacks.
+    """
+
+    path: str
+    level: int
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    incomplete: str = ""
+    next_level: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `validate` returns: one result a checkpoint, in the order of the paths."""
+
+    results: tuple[Validation, ...]
+    skipped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What a writer wrote.
+
+    Attributes:
+        path: The target.
+        files: Relative path, size and sha256 of each file.
+        content_digest: Hex, over the model's tensors.
+        bundle_digest: Hex, over the canonical manifest.
+        tensors: Number of model tensors.
+        aliases: How many of them share another's storage.
+        training_tensors: Number of tensors of the training state.
+    """
+
+    path: str
+    files: tuple[tuple[str, int, str], ...]
+    content_digest: str
+    bundle_digest: str
+    tensors: int
+    aliases: int
+    training_tensors: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What `convert` did or, with `dry_run`, would do.
+
+    Attributes:
+        written: None for a dry run.
+        level: Level of the result.
+        assumed: Fields filled from a named profile, one line each.
+    """
+
+    source: str
+    source_format: str
+    target: str
+    to: str
+    files_read: int
+    written: Written | None
+    level: int
+    verdict: Verdict
+    dropped: tuple[Dropped, ...] = ()
+    assumed: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+    code: tuple[CodeFact, ...] = ()
+    dry_run: bool = False

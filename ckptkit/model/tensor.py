@@ -1,0 +1,144 @@
+"""Lazy tensors: where the bytes of a tensor lie, and how to read them in bounded pieces."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ckptkit.model.dtype import DType
+from ckptkit.model.source import Source
+
+if TYPE_CHECKING:
+    import numpy as np
+
+PIECE_BYTES = 4 << 20
+"""Upper bound of one piece that `Tensor.pieces` yields."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Storage:
+    """A flat run of elements that one or more tensors view.
+
+    Two tensors share memory exactly when they hold the same `Storage` object, so readers
+    make one per storage of the file.
+
+    Attributes:
+        source: The bytes.
+        big_endian: Whether multi-byte elements are stored most significant byte first.
+        key: The file's own name of the storage, for messages.
+    """
+
+    source: Source
+    big_endian: bool = False
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tensor:
+    """A view of a storage; reading is put off until bytes are asked for.
+
+    Attributes:
+        dtype: Element type.
+        shape: Sizes, outermost first; `()` for a scalar.
+        strides: Steps in elements, one a dimension; 0 repeats an element.
+        offset: First element, in elements from the start of the storage.
+        storage: Where the elements lie.
+        sha256: Digest of the logical bytes where the file records one, else empty.
+    """
+
+    dtype: DType
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    offset: int
+    storage: Storage
+    sha256: str = ""
+
+    @property
+    def numel(self) -> int:
+        """Number of elements."""
+        count = 1
+        for size in self.shape:
+            count *= size
+        return count
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the logical row-major form."""
+        return self.numel * self.dtype.itemsize
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """Equal for two tensors exactly when they are the same view of one storage."""
+        return (id(self.storage), self.offset, self.shape, self.strides, self.dtype.name)
+
+    @property
+    def is_contiguous(self) -> bool:
+        """Whether the logical bytes are one run of the storage."""
+        return self.strides == contiguous_strides(self.shape) or self.numel <= 1 or self._packed()
+
+    def _packed(self) -> bool:
+        expected = 1
+        for size, stride in zip(reversed(self.shape), reversed(self.strides), strict=True):
+            if size != 1:
+                if stride != expected:
+                    return False
+                expected *= size
+        return True
+
+    def pieces(self, limit: int = PIECE_BYTES) -> Iterator[bytes]:
+        """Yield the logical bytes, row-major and little-endian, at most `limit` at a time."""
+        if not self.numel:
+            return
+        if self.is_contiguous:
+            yield from self._runs(limit)
+        else:
+            from ckptkit.model.strided import gather
+
+            for piece in gather(self, limit):
+                yield self._little(piece)
+
+    def _runs(self, limit: int) -> Iterator[bytes]:
+        step = max(limit // 16 * 16, 16)
+        start, total = self.offset * self.dtype.itemsize, self.nbytes
+        for at in range(0, total, step):
+            yield self._little(self.storage.source.read(start + at, min(step, total - at)))
+
+    def _little(self, piece: bytes) -> bytes:
+        if not self.storage.big_endian or self.dtype.word == 1:
+            return piece
+        return _swap(piece, self.dtype.word)
+
+    def tobytes(self) -> bytes:
+        """Return all logical bytes at once; for tensors known to be small."""
+        return b"".join(self.pieces())
+
+    def numpy(self) -> "np.ndarray[Any, Any]":
+        """Return a new array; bfloat16 and float8 come as raw unsigned integers.
+
+        Returns:
+            Array of `shape`. Types that numpy lacks (BF16, F8_*) come as `u2`/`u1` bit patterns.
+        """
+        import numpy as np
+
+        return np.frombuffer(self.tobytes(), NUMPY[self.dtype.name]).reshape(self.shape)
+
+
+def _swap(piece: bytes, word: int) -> bytes:
+    import numpy as np
+
+    return np.frombuffer(piece, f">u{word}").astype(f"<u{word}").tobytes()
+
+
+def contiguous_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return row-major strides in elements, as torch computes them (size 0 counts as 1)."""
+    strides, step = [], 1
+    for size in reversed(shape):
+        strides.append(step)
+        step *= max(size, 1)
+    return tuple(reversed(strides))
+
+
+NUMPY = {
+    "BOOL": "?", "U8": "u1", "I8": "i1", "I16": "<i2", "U16": "<u2", "F16": "<f2", "BF16": "<u2",
+    "I32": "<i4", "U32": "<u4", "F32": "<f4", "C64": "<c8", "F64": "<f8", "I64": "<i8", "U64": "<u8",
+    "F8_E5M2": "u1", "F8_E4M3": "u1", "F8_E5M2FNUZ": "u1", "F8_E4M3FNUZ": "u1", "F8_E8M0": "u1",
+}

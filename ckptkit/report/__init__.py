@@ -1,0 +1,1 @@
+"""Render results: text and JSON, one module a format."""

@@ -1,0 +1,1 @@
+"""The only package that opens files: bounded reads, containers, and atomic writes."""

@@ -1,0 +1,72 @@
+"""What a path turns out to be, found once and shared by all readers."""
+
+import os
+from functools import cached_property
+from pathlib import Path
+
+from ckptkit.errors import NotACheckpointError
+from ckptkit.model.source import Source
+from ckptkit.storage import torch_file
+from ckptkit.storage.source import FileSource
+from ckptkit.storage.zip import ZipArchive, is_zip
+
+HEAD_BYTES = 512
+
+
+class Probe:
+    """A path with its contents opened as far as readers have asked.
+
+    Attributes:
+        path: The path as the user gave it.
+        is_directory: Whether it is a directory.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Look at `path`.
+
+        Raises:
+            NotACheckpointError: Nothing is there.
+        """
+        self.path = Path(path)
+        self.is_directory = self.path.is_dir()
+        if not self.is_directory and not os.path.lexists(self.path):
+            raise NotACheckpointError("no such file or directory", where=str(path))
+
+    @cached_property
+    def source(self) -> Source:
+        """The file's bytes; readers ask only where `is_directory` is false."""
+        return FileSource(self.path)
+
+    @cached_property
+    def head(self) -> bytes:
+        """The first `HEAD_BYTES` bytes of the file (fewer in a short one); empty for a directory."""
+        if self.is_directory:
+            return b""
+        return self.source.read(0, min(HEAD_BYTES, self.source.size))
+
+    @cached_property
+    def zip(self) -> ZipArchive | None:
+        """The strictly read zip directory; None where the file does not start as a zip.
+
+        Raises:
+            UnreadableCheckpointError: It starts as a zip and breaks the rules of one.
+        """
+        return ZipArchive.open(self.source) if is_zip(self.head) else None
+
+    @cached_property
+    def torch(self) -> torch_file.TorchFile | None:
+        """The inert contents of a torch file; None where the file is none.
+
+        Raises:
+            UnreadableCheckpointError: It is one and its pickle or its storages are broken.
+        """
+        if self.is_directory:
+            return None
+        if self.zip is not None:
+            return torch_file.from_zip(self.zip) if torch_file.is_torch_zip(self.zip) else None
+        return torch_file.from_legacy(self.source) if torch_file.is_legacy(self.head) else None
+
+    def beside(self, *parts: str) -> Path | None:
+        """Return the path of a regular file relative to the file's folder; None where there is none."""
+        path = self.path.parent.joinpath(*parts)
+        return path if path.is_file() else None

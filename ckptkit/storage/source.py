@@ -1,0 +1,112 @@
+"""Sources of bytes: a file, a window of another source, and bytes in memory."""
+
+import os
+import stat
+
+from ckptkit.errors import NotACheckpointError, UnreadableCheckpointError
+from ckptkit.model.source import Source
+
+
+class FileSource:
+    """A regular file, read with `pread` so that no page of it stays mapped.
+
+    The file is opened for reading only, on construction, and closed when the object goes.
+    """
+
+    __slots__ = ("_descriptor", "name", "size")
+
+    def __init__(self, path: str | os.PathLike[str], name: str = "") -> None:
+        """Open `path`.
+
+        Raises:
+            NotACheckpointError: There is no such file, or it is no regular file.
+            UnreadableCheckpointError: The system does not let it be read.
+        """
+        self._descriptor = -1
+        self.name = name or os.fspath(path)
+        try:
+            # O_NONBLOCK: opening a FIFO must not wait for a writer.
+            self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        except FileNotFoundError as error:
+            raise NotACheckpointError("no such file", where=self.name) from error
+        except OSError as error:
+            raise UnreadableCheckpointError(f"cannot be opened: {error.strerror}", where=self.name) from error
+        status = os.fstat(self._descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise NotACheckpointError("is not a regular file", where=self.name)
+        self.size = status.st_size
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return exactly `length` bytes at `offset`; see `model.source.Source`."""
+        check_range(self, offset, length)
+        data = os.pread(self._descriptor, length, offset)
+        if len(data) == length:
+            return data
+        return self._read_rest(data, offset, length)
+
+    def _read_rest(self, data: bytes, offset: int, length: int) -> bytes:
+        """Finish a read that the system cut short (it returns at most 2 GiB at once)."""
+        parts = [data]
+        have = len(data)
+        while have < length:
+            part = os.pread(self._descriptor, length - have, offset + have)
+            if not part:
+                raise UnreadableCheckpointError("the file became shorter while it was read", where=self.name)
+            parts.append(part)
+            have += len(part)
+        return b"".join(parts)
+
+    def close(self) -> None:
+        """Close the file; further reads fail."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class Window:
+    """A part of another source."""
+
+    __slots__ = ("_parent", "_start", "name", "size")
+
+    def __init__(self, parent: Source, start: int, size: int, name: str = "") -> None:
+        self.name = name or parent.name
+        if start < 0 or size < 0 or start + size > parent.size:
+            raise UnreadableCheckpointError(
+                f"bytes {start} to {start + size} lie outside its {parent.size} bytes", where=self.name
+            )
+        self._parent, self._start, self.size = parent, start, size
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return exactly `length` bytes at `offset`; see `model.source.Source`."""
+        check_range(self, offset, length)
+        return self._parent.read(self._start + offset, length)
+
+
+class MemorySource:
+    """Bytes that are in memory already."""
+
+    __slots__ = ("_data", "name", "size")
+
+    def __init__(self, data: bytes, name: str) -> None:
+        self._data, self.name, self.size = data, name, len(data)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return exactly `length` bytes at `offset`; see `model.source.Source`."""
+        check_range(self, offset, length)
+        return self._data[offset : offset + length]
+
+
+def check_range(source: Source, offset: int, length: int) -> None:
+    """Refuse a read that is not wholly inside `source`.
+
+    Raises:
+        UnreadableCheckpointError: The range leaves the source.
+    """
+    if offset < 0 or length < 0 or offset + length > source.size:
+        raise UnreadableCheckpointError(
+            f"needs bytes {offset} to {offset + length}, but it has {source.size}: truncated or corrupt",
+            where=source.name,
+        )
