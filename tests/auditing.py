@@ -1,0 +1,95 @@
+"""An audit hook that says what Python code did: imports, files, code, processes, network.
+
+A hook cannot be removed from an interpreter, so there is one, which records while a recording runs.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+CHANGES = frozenset(
+    "os.chmod os.chown os.link os.mkdir os.remove os.rename os.rmdir os.symlink os.truncate os.utime "
+    "os.setxattr os.removexattr tempfile.mkstemp tempfile.mkdtemp shutil.move shutil.rmtree "
+    "shutil.copyfile shutil.copytree shutil.make_archive shutil.unpack_archive".split()
+)
+PROCESSES = frozenset(
+    "subprocess.Popen os.exec os.fork os.forkpty os.posix_spawn os.spawn os.startfile os.system "
+    "pty.spawn webbrowser.open".split()
+)
+CODE = frozenset(["exec", "compile", "code.__new__", "marshal.loads", "marshal.load", "function.__new__"])
+ALWAYS_WRONG = frozenset(["pickle.find_class", "builtins.input", "builtins.breakpoint"])
+IMPORT_MACHINERY = ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
+
+
+@dataclass
+class Audit:
+    """What happened while it was recorded.
+
+    Attributes:
+        imports: Names of modules that were looked for, in order.
+        violations: Anything that reading a checkpoint must never do, one line each.
+    """
+
+    imports: list[str] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+
+
+_running: list[Audit] = []
+_state = {"installed": False}
+
+
+@contextmanager
+def audit() -> Iterator[Audit]:
+    """Record until the block ends."""
+    if not _state["installed"]:
+        sys.addaudithook(_hook)
+        _state["installed"] = True
+    record = Audit()
+    _running.append(record)
+    try:
+        yield record
+    finally:
+        _running.remove(record)
+
+
+def _hook(event: str, arguments: tuple[object, ...]) -> None:
+    if not _running:
+        return
+    if event == "import":
+        for record in _running:
+            record.imports.append(str(arguments[0]))
+        return
+    problem = _problem(event, arguments)
+    if problem:
+        for record in _running:
+            record.violations.append(problem)
+
+
+def _problem(event: str, arguments: tuple[object, ...]) -> str:
+    if event == "open":
+        return f"open for writing: {arguments[0]!r}" if _writes(arguments) else ""
+    if event in CHANGES or event in PROCESSES or event in ALWAYS_WRONG or event.startswith("socket."):
+        return f"{event}{arguments!r}"
+    if event in CODE and not _importing():
+        return f"{event} outside an import: {arguments!r}"[:300]
+    return ""
+
+
+def _writes(arguments: tuple[object, ...]) -> bool:
+    _, mode, flags = arguments
+    if isinstance(mode, str):
+        return any(letter in mode for letter in "wax+")
+    return isinstance(flags, int) and bool(flags & WRITE_FLAGS)
+
+
+def _importing() -> bool:
+    """Whether the import system is at work: a module's own code is compiled and executed then."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        if frame.f_code.co_filename in IMPORT_MACHINERY:
+            return True
+        frame = frame.f_back
+    return False
