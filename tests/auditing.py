@@ -11,13 +11,42 @@ from dataclasses import dataclass, field
 
 WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 CHANGES = frozenset(
-    "os.chmod os.chown os.link os.mkdir os.remove os.rename os.rmdir os.symlink os.truncate os.utime "
-    "os.setxattr os.removexattr tempfile.mkstemp tempfile.mkdtemp shutil.move shutil.rmtree "
-    "shutil.copyfile shutil.copytree shutil.make_archive shutil.unpack_archive".split()
+    [
+        "os.chmod",
+        "os.chown",
+        "os.link",
+        "os.mkdir",
+        "os.remove",
+        "os.rename",
+        "os.rmdir",
+        "os.symlink",
+        "os.truncate",
+        "os.utime",
+        "os.setxattr",
+        "os.removexattr",
+        "tempfile.mkstemp",
+        "tempfile.mkdtemp",
+        "shutil.move",
+        "shutil.rmtree",
+        "shutil.copyfile",
+        "shutil.copytree",
+        "shutil.make_archive",
+        "shutil.unpack_archive",
+    ]
 )
 PROCESSES = frozenset(
-    "subprocess.Popen os.exec os.fork os.forkpty os.posix_spawn os.spawn os.startfile os.system "
-    "pty.spawn webbrowser.open".split()
+    [
+        "subprocess.Popen",
+        "os.exec",
+        "os.fork",
+        "os.forkpty",
+        "os.posix_spawn",
+        "os.spawn",
+        "os.startfile",
+        "os.system",
+        "pty.spawn",
+        "webbrowser.open",
+    ]
 )
 CODE = frozenset(["exec", "compile", "code.__new__", "marshal.loads", "marshal.load", "function.__new__"])
 ALWAYS_WRONG = frozenset(["pickle.find_class", "builtins.input", "builtins.breakpoint"])
