@@ -91,6 +91,13 @@ class IntegrityError(CkptkitError):
     exit_code = 1
 
 
+class LevelError(CkptkitError):
+    """The result would not reach the level that was required of it."""
+
+    code = "CK108"
+    exit_code = 1
+
+
 class TargetExistsError(CkptkitError):
     """The output path exists and replacing it was not asked for."""
 

@@ -29,6 +29,7 @@ class Rule:
         why: Why it matters, for `explain`.
         fix: What to do about it, for `explain`.
         check: Yields a finding for each violation; None for a rule that readers raise as errors.
+        strict_only: Whether it is applied under `--strict` alone.
     """
 
     code: str
@@ -40,12 +41,15 @@ class Rule:
     fix: str
     musts: tuple[str, ...] = ()
     check: Callable[[Checkpoint], Iterator[Finding]] | None = None
+    strict_only: bool = False
 
 
 @cache
 def rules() -> tuple[Rule, ...]:
     """Return every rule, sorted by code."""
-    modules = (importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__))
+    modules = (
+        importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)
+    )
     return tuple(sorted((rule for module in modules for rule in module.RULES), key=lambda rule: rule.code))
 
 
@@ -61,6 +65,8 @@ def find(code: str) -> Rule:
     rule = by_key.get(code) or by_key.get(code.upper())
     if rule:
         return rule
-    near = difflib.get_close_matches(code.upper(), by_key, 1, 0.5) or difflib.get_close_matches(code, by_key, 1, 0.5)
+    near = difflib.get_close_matches(code.upper(), by_key, 1, 0.5) or difflib.get_close_matches(
+        code, by_key, 1, 0.5
+    )
     hint = f"did you mean {near[0]}? " if near else ""
     raise UsageError(f"no rule {code!r}", fix=f"{hint}`ckptkit rules` lists them")

@@ -23,7 +23,9 @@ def gather(tensor: "Tensor", limit: int) -> Iterator[bytes]:
     """
     import numpy as np
 
-    for offset, shape, strides in _blocks(tensor.offset, tensor.shape, tensor.strides, limit // tensor.dtype.itemsize):
+    for offset, shape, strides in _blocks(
+        tensor.offset, tensor.shape, tensor.strides, limit // tensor.dtype.itemsize
+    ):
         out = np.empty(shape, f"V{tensor.dtype.itemsize}")
         _fill(tensor, out, offset, strides)
         yield out.tobytes()

@@ -166,13 +166,30 @@ def _ndarray(content: object) -> NdArray:
 _Decoder = Callable[[object, Callable[[str], Tensor] | None], object]
 
 _DECODERS: dict[str, _Decoder] = {
-    "$float": lambda c, t: _float(c),
-    "$int": lambda c, t: int(_text(c)),
-    "$complex": lambda c, t: _complex(c),
-    "$bytes": lambda c, t: base64.b64decode(_text(c), validate=True),
+    "$float": lambda c, _: _float(c),
+    "$int": lambda c, _: int(_text(c)),
+    "$complex": lambda c, _: _complex(c),
+    "$bytes": lambda c, _: base64.b64decode(_text(c), validate=True),
     "$tuple": lambda c, t: tuple(_sequence(c, t)),
     "$set": lambda c, t: set(_sequence(c, t)),
     "$dict": _pairs,
-    "$class": lambda c, t: _class(c),
-    "$ndarray": lambda c, t: _ndarray(c),
+    "$class": lambda c, _: _class(c),
+    "$ndarray": lambda c, _: _ndarray(c),
 }
+
+
+def tensors_in(value: object, prefix: str = "training_state") -> dict[str, Tensor]:
+    """Return the tensors of a tree under the names that they are stored by: their dotted paths.
+
+    Args:
+        value: A tree.
+        prefix: First part of each name; it keeps them apart from the model's own names.
+    """
+    found: dict[str, Tensor] = {}
+
+    def collect(tensor: Tensor, path: str) -> str:
+        found[path] = tensor
+        return path
+
+    to_json(value, collect, prefix)
+    return found

@@ -31,7 +31,9 @@ class Reader:
 @cache
 def readers() -> tuple[Reader, ...]:
     """Return every reader, sorted by id."""
-    modules = (importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__))
+    modules = (
+        importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)
+    )
     return tuple(sorted((module.READER for module in modules), key=lambda reader: reader.id))
 
 
@@ -49,4 +51,6 @@ def find(probe: Probe) -> Reader:
     if claims:
         names = ", ".join(reader.id for reader in claims)
         raise UnreadableCheckpointError(f"could be read in more than one way: {names}", where=where)
-    raise NotACheckpointError("not a checkpoint of any format that ckptkit reads", where=where, fix="see `ckptkit rules`")
+    raise NotACheckpointError(
+        "not a checkpoint of any format that ckptkit reads", where=where, fix="see `ckptkit rules`"
+    )

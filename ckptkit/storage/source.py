@@ -26,7 +26,9 @@ class FileSource:
         self.name = name or os.fspath(path)
         try:
             # O_NONBLOCK: opening a FIFO must not wait for a writer.
-            self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+            self._descriptor = os.open(
+                path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+            )
         except FileNotFoundError as error:
             raise NotACheckpointError("no such file", where=self.name) from error
         except OSError as error:

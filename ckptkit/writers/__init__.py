@@ -31,7 +31,9 @@ class Writer:
 @cache
 def writers() -> tuple[Writer, ...]:
     """Return every writer, sorted by id."""
-    modules = (importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__))
+    modules = (
+        importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)
+    )
     found = (getattr(module, "WRITER", None) for module in modules)
     return tuple(sorted((writer for writer in found if writer), key=lambda writer: writer.id))
 
