@@ -48,7 +48,16 @@ PROCESSES = frozenset(
         "webbrowser.open",
     ]
 )
-CODE = frozenset(["exec", "compile", "code.__new__", "marshal.loads", "marshal.load", "function.__new__"])
+CODE = frozenset(
+    [
+        "exec",
+        "compile",
+        "code.__new__",
+        "marshal.loads",
+        "marshal.load",
+        "function.__new__",
+    ]
+)
 ALWAYS_WRONG = frozenset(["pickle.find_class", "builtins.input", "builtins.breakpoint"])
 IMPORT_MACHINERY = ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
 

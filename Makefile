@@ -1,0 +1,45 @@
+# On a fresh machine: `make setup`, then `make test`. Needs Python 3.11 or newer as $(PYTHON).
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+JOBS ?= 2
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test lint format demo fixtures bench clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 12
+
+setup: $(READY) ## make $(VENV) with ckptkit, its extras and the tools
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test]'
+	touch $@
+
+test: $(READY) ## run every test
+	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+lint: $(READY) ## style, formatting, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY) ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+demo: $(READY) ## look into, convert and check a checkpoint that its library no longer opens
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh docs/demo.sh
+
+bench: $(READY) ## measure against what people use today
+	for each in benchmarks/bench_*.py; do $(BIN)/python "$$each" || exit 1; done
+
+fixtures: $(READY) ## write every fixture anew
+	for each in fixtures/make_*.py; do $(BIN)/python "$$each" || exit 1; done
+
+clean: ## remove what was made here
+	rm -rf $(VENV) out build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
