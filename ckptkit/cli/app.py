@@ -1,0 +1,72 @@
+"""The `ckptkit` group: it knows names and summaries, and imports a command when it is called."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from ckptkit.cli.boundary import Boundary
+from ckptkit.version import SPEC_VERSION, __version__
+
+COMMANDS = {
+    "inspect": "Say what a checkpoint is and holds.",
+    "validate": "Check checkpoints and bundles; report every violation.",
+    "convert": "Write a checkpoint as a versioned, hashed bundle.",
+    "rules": "List the rules that validate checks.",
+    "explain": "Say what a rule means and what to do.",
+}
+EPILOG = "Exit status: 0 clean, 1 findings, 2 usage, internal error or incomplete check."
+
+
+class LazyGroup(click.Group):
+    """A group whose help needs none of its commands to be imported."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the command names in the order of the help text."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command; None where there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"ckptkit.cli.{cmd_name}").command
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the command list from the summaries."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=LazyGroup,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, message=f"ckptkit {__version__} (spec {SPEC_VERSION})")
+def group() -> None:
+    """Turn any Stable-Baselines3 or PyTorch checkpoint into a versioned, hashed, validated bundle.
+
+    Nothing in a checkpoint is executed, and neither torch nor the library that wrote it is needed.
+    """
+
+
+def status(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status; nothing is raised.
+
+    Args:
+        arguments: Words after the program's name; None for those of this process.
+    """
+    with Boundary() as boundary:
+        words = None if arguments is None else list(arguments)
+        boundary.status = group.main(words, prog_name="ckptkit", standalone_mode=False) or 0
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    return boundary.status
+
+
+def run() -> NoReturn:
+    """Run the command line and leave the process with its exit status."""
+    sys.exit(status())

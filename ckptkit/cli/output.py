@@ -1,0 +1,60 @@
+"""Where a command's output goes: standard output or a file, text or JSON, colour or none."""
+
+import io
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from ckptkit.errors import WriteError
+
+
+def form_of(form: str | None, output: str | None) -> str:
+    """Return the output's form: as asked for, else by the suffix of the file, else text."""
+    if form:
+        return form
+    return "json" if output and output.lower().endswith(".json") else "text"
+
+
+def wants_color(choice: str, output: str | None) -> bool:
+    """Whether to colour: as asked for, else never in a file, else as terminal and environment say."""
+    if choice != "auto":
+        return choice == "always"
+    if output or os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def emit(text: str, output: str | None) -> None:
+    """Print `text`, or write it to the file `output`, replacing an earlier report.
+
+    Raises:
+        WriteError: The file or standard output cannot be written.
+        BrokenPipeError: Whoever read standard output has stopped.
+    """
+    if output:
+        _write(text, output)
+        return
+    if sys.stdout is None:
+        return
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        click.echo(text, nl=not text.endswith("\n"))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise WriteError(f"cannot be written: {error.strerror}", where="standard output") from error
+
+
+def _write(text: str, output: str) -> None:
+    data = text if text.endswith("\n") else text + "\n"
+    try:
+        with Path(output).open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+            file.write(data)
+    except OSError as error:
+        raise WriteError(f"cannot be written: {error.strerror}", where=output) from error

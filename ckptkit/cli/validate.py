@@ -1,0 +1,90 @@
+"""`ckptkit validate`."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from ckptkit.cli import options
+from ckptkit.cli.output import emit, form_of, wants_color
+from ckptkit.errors import NotACheckpointError
+from ckptkit.model.finding import Severity
+from ckptkit.model.results import Report, Validation
+
+
+@click.command("validate")
+@options.paths_argument
+@click.option(
+    "--level", type=click.IntRange(0, 4), help="Level that each must reach; default: all it claims."
+)
+@click.option("--strict", is_flag=True, help="Refuse unknown manifest fields other than x-*.")
+@click.option(
+    "--select", type=options.Codes(), multiple=True, help="Report only these rules (CK3: all CK3xx)."
+)
+@click.option("--ignore", type=options.Codes(), multiple=True, help="Do not report these rules.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(("error", "warning")),
+    default="error",
+    show_default=True,
+    help="Lowest severity that gives exit status 1.",
+)
+@click.option("--exit-zero", is_flag=True, help="Exit 0 in spite of findings; an incomplete check stays 2.")
+@click.option("--allow-empty", is_flag=True, help="A path that holds no checkpoint is not an error.")
+@options.format_option
+@options.output_option
+@options.color_option
+def command(
+    *,
+    paths: tuple[str, ...],
+    level: int | None,
+    strict: bool,
+    select: tuple[tuple[str, ...], ...],
+    ignore: tuple[tuple[str, ...], ...],
+    fail_on: str,
+    exit_zero: bool,
+    allow_empty: bool,
+    form: str | None,
+    output: str | None,
+    color: str,
+) -> int:
+    """Check checkpoints and bundles; report every violation.
+
+    PATH is a checkpoint, a bundle, or a directory to search for them. All findings of all paths are
+    reported in one run; `ckptkit explain CODE` says what one means.
+
+    Exit status: 0 clean, 1 findings, 2 where something could not be checked at all.
+    """
+    from ckptkit import api, report
+
+    result = api.validate(
+        paths, level=level, strict=strict, select=options.flat(select), ignore=options.flat(ignore)
+    )
+    if allow_empty:
+        result = _without_empty(result)
+    emit(report.validations(result, form_of(form, output), color=wants_color(color, output)), output)
+    return exit_status(result, fail_on=Severity(fail_on), exit_zero=exit_zero)
+
+
+def exit_status(result: Report, *, fail_on: Severity, exit_zero: bool) -> int:
+    """Return 0 for clean, 1 for findings, 2 where anything could not be checked."""
+    if any(one.incomplete for one in result.results):
+        return 2
+    counted = {Severity.ERROR, fail_on}
+    found = any(finding.severity in counted for one in result.results for finding in one.findings)
+    return int(found and not exit_zero)
+
+
+def _without_empty(result: Report) -> Report:
+    """Move paths that exist and hold no checkpoint from the results to what was skipped."""
+    empty = [one for one in result.results if _is_empty(one)]
+    return replace(
+        result,
+        results=tuple(one for one in result.results if one not in empty),
+        skipped=result.skipped + tuple(one.path for one in empty),
+    )
+
+
+def _is_empty(one: Validation) -> bool:
+    codes = {finding.code for finding in one.findings}
+    return bool(one.incomplete) and codes <= {NotACheckpointError.code} and Path(one.path).exists()
