@@ -1,0 +1,171 @@
+"""Apply a schema to parsed JSON: every problem, with its place and in words."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from ckptkit.schema import catalogue
+from ckptkit.schema.strict import CLOSED
+from ckptkit.schema.strict import strict as closed
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator, ValidationError
+
+UNKNOWN = "unknown-field"
+INVALID = "invalid"
+SHOWN = 60
+"""Most characters of an offending value that a message shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One place where a document breaks a schema.
+
+    Attributes:
+        pointer: JSON pointer (RFC 6901) of the place; empty for the whole document.
+        message: What is wrong there, such as `must be an integer, is "12"`.
+        kind: `unknown-field` for a member that only the strict form refuses, else `invalid`.
+    """
+
+    pointer: str
+    message: str
+    kind: str = INVALID
+
+
+def validate(name: str, document: object, *, strict: bool = False) -> list[Problem]:
+    """Return every problem of `document` under a schema, in document order.
+
+    Args:
+        name: Entity and version, such as `manifest-2.0`.
+        document: Parsed JSON; mappings and lists of the standard types.
+        strict: Refuse members that the schema does not name, other than `x-*`.
+
+    Raises:
+        KeyError: There is no such schema.
+    """
+    problems = [
+        problem for error in _validator(name, strict).iter_errors(document) for problem in _say(error)
+    ]
+    return sorted(dict.fromkeys(problems), key=lambda problem: (_order(problem.pointer), problem.message))
+
+
+def unknown_fields(name: str, document: object) -> list[Problem]:
+    """Return the members of `document` that the schema does not name, other than `x-*`."""
+    return [problem for problem in validate(name, document, strict=True) if problem.kind == UNKNOWN]
+
+
+@cache
+def _validator(name: str, strict: bool) -> "Draft202012Validator":
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
+    from referencing import Registry, Resource
+
+    schemas = {each: catalogue.find(each) for each in catalogue.names()}
+    made = {each: closed(schema) if strict else schema for each, schema in schemas.items()}
+    registry: Registry[Any] = Registry().with_resources(
+        (catalogue.identifier(each), Resource.from_contents(schema)) for each, schema in made.items()
+    )
+    # JSON Schema calls 1.0 an integer; the specification wants digits alone.
+    checker = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+    validator: Any = extend(Draft202012Validator, type_checker=checker)  # type: ignore[no-untyped-call]
+    if name not in made:
+        raise KeyError(f"no schema {name!r}; there are {', '.join(made)}")
+    applied: Draft202012Validator = validator(made[name], registry=registry)
+    return applied
+
+
+def _say(error: "ValidationError") -> Iterator[Problem]:
+    """Turn one error of the library into problems; it reports all unknown members as one."""
+    place = pointer(list(error.absolute_path))
+    instance: Any = error.instance
+    value: Any = error.validator_value
+    if error.validator == "additionalProperties" and value is False:
+        yield from _unexpected(place, instance, error.schema)
+    elif error.validator == "required":
+        # The library yields one error a member; naming all in each keeps them one problem.
+        yield Problem(place, f"lacks {', '.join(json.dumps(key) for key in value if key not in instance)}")
+    elif error.validator == "dependentRequired":
+        yield from (Problem(place, text) for text in _dependent(instance, value))
+    else:
+        yield Problem(place, _words(str(error.validator), value, instance, error.schema))
+
+
+def _unexpected(place: str, instance: Mapping[str, object], schema: Any) -> Iterator[Problem]:
+    patterns = schema.get("patternProperties", {})
+    kind, text = (UNKNOWN, "unknown field") if CLOSED in schema else (INVALID, "is not allowed here")
+    for key in instance:
+        if key not in schema.get("properties", {}) and not any(re.search(each, key) for each in patterns):
+            yield Problem(f"{place}/{_escape(key)}", text, kind)
+
+
+def _dependent(instance: Mapping[str, object], rule: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    for key, needed in rule.items():
+        for other in needed:
+            if key in instance and other not in instance:
+                yield f"has {json.dumps(key)} and lacks {json.dumps(other)}"
+
+
+_TYPES = {
+    "object": "an object",
+    "array": "an array",
+    "string": "a string",
+    "integer": "an integer",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "null",
+}
+
+
+_UNITS = {"Items": "items", "Length": "characters", "Properties": "members"}
+
+
+def _words(rule: str, value: Any, instance: object, schema: Any) -> str:
+    found = shorten(instance)
+    named = schema.get("description") if isinstance(schema, dict) else None
+    match rule:
+        case "type":
+            kinds = [value] if isinstance(value, str) else value
+            return f"must be {' or '.join(_TYPES[kind] for kind in kinds)}, is {found}"
+        case "pattern" | "enum" | "const" | "not" if named:
+            return f"must be {named}, is {found}"
+        case "enum":
+            return f"must be one of {', '.join(json.dumps(item) for item in value)}, is {found}"
+        case "const":
+            return f"must be {shorten(value)}, is {found}"
+        case "minimum" | "maximum":
+            return f"must be at {'least' if rule == 'minimum' else 'most'} {value}, is {found}"
+        case "uniqueItems":
+            return f"must not repeat an item, is {found}"
+        case "minItems" | "maxItems" | "minLength" | "maxLength" | "maxProperties" | "minProperties":
+            bound = "least" if rule.startswith("min") else "most"
+            return f"must have at {bound} {value} {_UNITS[rule[3:]]}, is {found}"
+        case _:
+            return f"breaks {rule}, is {found}"
+
+
+def shorten(value: object) -> str:
+    """Return `value` as JSON of at most `SHOWN` characters; containers by their size alone."""
+    if isinstance(value, dict):
+        return f"an object of {len(value)} member{'s' * (len(value) != 1)}"
+    if isinstance(value, list):
+        return f"an array of {len(value)} item{'s' * (len(value) != 1)}"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
+
+
+def pointer(path: Sequence[str | int]) -> str:
+    """Return the JSON pointer (RFC 6901) of a path of keys and indices."""
+    return "".join(f"/{_escape(str(part))}" for part in path)
+
+
+def _escape(key: str) -> str:
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def _order(text: str) -> list[tuple[int, int, str]]:
+    """Sort numbers in a pointer as numbers."""
+    parts = text.split("/")
+    return [(0, int(part), "") if part.isascii() and part.isdigit() else (1, 0, part) for part in parts]
