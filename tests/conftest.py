@@ -1,12 +1,85 @@
 """Fixtures and rules for all tests."""
 
+import json
 import os
-from collections.abc import Generator, Iterator
+import struct
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from tests.auditing import Audit, audit
-from tests.corpus import corpus_root
+from tests.corpus import CHECKOUT, corpus_root
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one call of the command line gave."""
+
+    status: int
+    out: str
+    err: str
+
+
+Call = Callable[..., Run]
+
+
+@pytest.fixture
+def ckptkit(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Return a function that runs the command line in this process."""
+    from ckptkit.cli.app import status
+
+    for name in ("FORCE_COLOR", "NO_COLOR", "CKPTKIT_TRACEBACK"):
+        monkeypatch.delenv(name, raising=False)
+
+    def call(*arguments: object) -> Run:
+        capsys.readouterr()
+        code = status([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return Run(code, captured.out, captured.err)
+
+    return call
+
+
+def safetensors_bytes(tensors: dict[str, tuple[str, list[int], bytes]]) -> bytes:
+    """Return a safetensors file: name -> (dtype, shape, little-endian bytes)."""
+    header, offset = {}, 0
+    for name, (dtype, shape, data) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [offset, offset + len(data)]}
+        offset += len(data)
+    text = json.dumps(header).encode()
+    text += b" " * (-(len(text) + 8) % 64)
+    return struct.pack("<Q", len(text)) + text + b"".join(data for _, _, data in tensors.values())
+
+
+@pytest.fixture
+def safetensors_file(tmp_path: Path) -> Path:
+    """A small safetensors file, made without any library."""
+    path = tmp_path / "model.safetensors"
+    weight = struct.pack("<12f", *range(12))
+    path.write_bytes(
+        safetensors_bytes({"net.weight": ("F32", [3, 4], weight), "net.bias": ("F32", [3], weight[:12])})
+    )
+    return path
+
+
+@pytest.fixture
+def bundle(tmp_path: Path, safetensors_file: Path) -> Path:
+    """A deploy bundle made from `safetensors_file`."""
+    from ckptkit import api
+
+    path = tmp_path / "bundle"
+    api.convert(safetensors_file, "deploy", path)
+    return path
+
+
+@pytest.fixture
+def sb3_zip() -> Path:
+    """The first of the Stable-Baselines3 zips in `fixtures/sb3`."""
+    found = sorted((CHECKOUT / "fixtures" / "sb3").rglob("*.zip"))
+    assert found, "fixtures/sb3 holds no zip: run `make fixtures`"
+    return found[0]
 
 
 @pytest.fixture

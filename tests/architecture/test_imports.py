@@ -1,0 +1,77 @@
+"""What each command imports: the start-up budget, held by module names and not by time."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+NEVER = frozenset(
+    [
+        "torch",
+        "onnx",
+        "onnxruntime",
+        "gym",
+        "gymnasium",
+        "stable_baselines3",
+        "sb3_contrib",
+        "dill",
+        "cloudpickle",
+        "safetensors",
+        "pickle",
+    ]
+)
+NOT_FOR_HELP = NEVER | {"numpy", "rich", "jsonschema", "zipfile", "ckptkit.api", "ckptkit.cli.convert"}
+LIST = (
+    "import sys; from ckptkit.cli.app import status; code = status(sys.argv[1:]); "
+    "sys.stderr.write('\\n'.join(sys.modules)); sys.exit(code)"
+)
+
+
+def modules(*arguments: str | Path) -> set[str]:
+    """Run the command line in a new interpreter and return the modules that it holds afterwards."""
+    run = subprocess.run(
+        [sys.executable, "-c", LIST, *map(str, arguments)],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return set(run.stderr.splitlines())
+
+
+def heavy(names: set[str], banned: frozenset[str]) -> set[str]:
+    return {name for name in names if name in banned or name.split(".")[0] in banned}
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    code = "import sys, ckptkit; print('\\n'.join(sys.modules))"
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True
+    )
+    assert not heavy(set(run.stdout.splitlines()), NOT_FOR_HELP | {"click"})
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"]])
+def test_help_imports_no_command_and_nothing_heavy(arguments: list[str]) -> None:
+    assert not heavy(modules(*arguments), NOT_FOR_HELP)
+
+
+@pytest.mark.parametrize("arguments", [["inspect"], ["inspect", "--format", "json"]])
+@pytest.mark.parametrize("kind", ["safetensors_file", "bundle"])
+def test_inspect_imports_nothing_heavy(
+    arguments: list[str], kind: str, request: pytest.FixtureRequest
+) -> None:
+    assert not heavy(modules(*arguments, request.getfixturevalue(kind)), NEVER)
+
+
+@pytest.mark.parametrize("arguments", [["validate"], ["validate", "--level", "2", "--format", "json"]])
+def test_validate_imports_nothing_heavy(arguments: list[str], bundle: Path) -> None:
+    assert not heavy(modules(*arguments, bundle), NEVER)
+
+
+@pytest.mark.parametrize("command", ["inspect", "validate"])
+def test_legacy_zips_import_nothing_heavy(command: str, sb3_zip: Path) -> None:
+    assert not heavy(modules(command, sb3_zip), NEVER)
