@@ -1,0 +1,85 @@
+"""Canonical JSON (RFC 8785): one sequence of bytes for one value, whatever wrote it."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+
+from ckptkit.model.tree import SAFE_INTEGER
+
+
+def canonical(value: object) -> bytes:
+    """Return the canonical UTF-8 bytes of JSON data.
+
+    Object keys are sorted by UTF-16 code units, numbers are spelled as ECMAScript does, and no
+    space is written.
+
+    Raises:
+        ValueError: A number has no I-JSON form (NaN, infinity, an integer outside ±(2^53 - 1)),
+            or a string holds a lone surrogate.
+        TypeError: `value` is no JSON data.
+    """
+    return "".join(_parts(value)).encode()
+
+
+def _parts(value: object) -> Iterator[str]:
+    match value:
+        case None | bool() | str():
+            yield json.dumps(value, ensure_ascii=False)
+        case int():
+            if abs(value) > SAFE_INTEGER:
+                raise ValueError(f"integer {value} is outside ±(2^53 - 1)")
+            yield str(value)
+        case float():
+            yield number(value)
+        case list():
+            yield "["
+            for index, item in enumerate(value):
+                yield "," if index else ""
+                yield from _parts(item)
+            yield "]"
+        case Mapping():
+            yield from _object(value)
+        case _:
+            raise TypeError(f"{type(value).__name__} is no JSON data")
+
+
+def _object(value: Mapping[str, object]) -> Iterator[str]:
+    yield "{"
+    for index, key in enumerate(sorted(value, key=lambda key: key.encode("utf-16-be"))):
+        yield "," if index else ""
+        yield json.dumps(key, ensure_ascii=False)
+        yield ":"
+        yield from _parts(value[key])
+    yield "}"
+
+
+def number(value: float) -> str:
+    """Return a float64 as ECMAScript's `Number::toString` spells it (ECMA-262, 6.1.6.1.20).
+
+    Raises:
+        ValueError: `value` is not finite.
+    """
+    if not math.isfinite(value):
+        raise ValueError(f"{value} has no JSON form")
+    if value == 0:
+        return "0"
+    sign = "-" if value < 0 else ""
+    # repr gives the shortest digits that read back as the same float64, which is what ES6 asks for.
+    mantissa, _, exponent = repr(abs(value)).partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    digits = (whole + fraction).lstrip("0")
+    point = len(whole) + int(exponent or 0) - (len(whole + fraction) - len(digits))
+    return sign + _spell(digits.rstrip("0"), point)
+
+
+def _spell(digits: str, point: int) -> str:
+    """Return `0.digits` times ten to the power of `point`."""
+    count = len(digits)
+    if count <= point <= 21:
+        return digits + "0" * (point - count)
+    if 0 < point <= 21:
+        return f"{digits[:point]}.{digits[point:]}"
+    if -6 < point <= 0:
+        return f"0.{'0' * -point}{digits}"
+    tail = f".{digits[1:]}" if count > 1 else ""
+    return f"{digits[0]}{tail}e{'+' if point > 0 else '-'}{abs(point - 1)}"
