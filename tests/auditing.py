@@ -67,11 +67,13 @@ class Audit:
     """What happened while it was recorded.
 
     Attributes:
-        imports: Names of modules that were looked for, in order.
+        imports: Names of modules that were looked for, found or not, in order.
+        opened: Paths of files that were opened for reading.
         violations: Anything that reading a checkpoint must never do, one line each.
     """
 
     imports: list[str] = field(default_factory=list)
+    opened: list[str] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
 
 
@@ -96,14 +98,14 @@ def audit() -> Iterator[Audit]:
 def _hook(event: str, arguments: tuple[object, ...]) -> None:
     if not _running:
         return
-    if event == "import":
-        for record in _running:
-            record.imports.append(str(arguments[0]))
-        return
     problem = _problem(event, arguments)
-    if problem:
-        for record in _running:
+    for record in _running:
+        if event == "import":
+            record.imports.append(str(arguments[0]))
+        elif problem:
             record.violations.append(problem)
+        elif event == "open" and not isinstance(arguments[0], int):
+            record.opened.append(os.fsdecode(str(arguments[0])))
 
 
 def _problem(event: str, arguments: tuple[object, ...]) -> str:
