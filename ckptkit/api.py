@@ -189,13 +189,7 @@ def _unread(path: str, error: CkptkitError) -> Validation:
 
 
 def _findings(checkpoint: Checkpoint, level: int, *, strict: bool) -> list[Finding]:
-    found = (
-        finding
-        for rule in checks.rules()
-        if rule.check is not None and rule.level <= level and (strict or not rule.strict_only)
-        for finding in rule.check(checkpoint)
-    )
-    return sorted(found, key=lambda f: (f.path, f.code, f.location, f.message))
+    return list(checks.run(checkpoint, level, strict=strict))
 
 
 def _level_of(code: str) -> int:

@@ -1,13 +1,13 @@
 """Checks: one module a rule family, pure functions from a checkpoint to findings.
 
 A family module defines `RULES`, a tuple of `Rule`; discovery finds it. A check never opens a
-file: it looks at the checkpoint's facts and, at level 2, reads tensor bytes through it.
+file: it looks at the checkpoint's facts and, at level 2, reads bytes through its sources.
 """
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cache
 
 from ckptkit.errors import UsageError
@@ -28,8 +28,9 @@ class Rule:
         summary: One sentence: what is wrong when it fires.
         why: Why it matters, for `explain`.
         fix: What to do about it, for `explain`.
-        check: Yields a finding for each violation; None for a rule that readers raise as errors.
-        strict_only: Whether it is applied under `--strict` alone.
+        check: Yields a finding for each violation; None for a rule that readers raise as errors,
+            or that another rule's check reports on the way.
+        strict: Severity of its findings under `--strict`, where it is another one.
     """
 
     code: str
@@ -41,7 +42,7 @@ class Rule:
     fix: str
     musts: tuple[str, ...] = ()
     check: Callable[[Checkpoint], Iterator[Finding]] | None = None
-    strict_only: bool = False
+    strict: Severity | None = None
 
 
 @cache
@@ -50,7 +51,48 @@ def rules() -> tuple[Rule, ...]:
     modules = (
         importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)
     )
-    return tuple(sorted((rule for module in modules for rule in module.RULES), key=lambda rule: rule.code))
+    found = (rule for module in modules for rule in getattr(module, "RULES", ()))
+    return tuple(sorted(found, key=lambda rule: rule.code))
+
+
+def run(checkpoint: Checkpoint, level: int, *, strict: bool = False) -> tuple[Finding, ...]:
+    """Apply every rule of `level` and below.
+
+    Args:
+        checkpoint: What was read.
+        level: Rules above it are not applied, so that a low level reads no tensor bytes.
+        strict: Give the findings of a rule its severity under `--strict`.
+
+    Returns:
+        Findings in a stable order, each once, without those that another one explains.
+    """
+    found: list[Finding] = []
+    for rule in rules():
+        if rule.check is not None and rule.level <= level:
+            found += rule.check(checkpoint)
+    harder = {rule.code: rule.strict for rule in rules() if rule.strict} if strict else {}
+    return settle(replace(f, severity=harder.get(f.code, f.severity)) for f in found)
+
+
+def settle(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Sort findings by path, code, location and message, and drop what another one explains.
+
+    Left out are repetitions; a schema violation where a rule of its own says more of the same
+    place; and the digest of a file in which a tensor already tells which bytes changed, unless
+    the file's size or layout is wrong as well.
+    """
+    unique = set(findings)
+    special = {(f.path, f.location) for f in unique if "CK203" <= f.code < "CK300" and f.code != "CK206"}
+    damaged = {f.path for f in unique if f.code == "CK301"}
+    otherwise = {f.path for f in unique if f.code in ("CK304", "CK310", "CK311")}
+
+    def explained(finding: Finding) -> bool:
+        if finding.code == "CK202":
+            return (finding.path, finding.location) in special
+        return finding.code == "CK302" and finding.path in damaged - otherwise
+
+    kept = (finding for finding in unique if not explained(finding))
+    return tuple(sorted(kept, key=lambda f: (f.path, f.code, f.location, f.message)))
 
 
 def find(code: str) -> Rule:

@@ -1,0 +1,154 @@
+"""CK301, CK302, CK305, CK309: whether every byte is the one that was recorded."""
+
+from collections.abc import Iterator
+
+from ckptkit.checks import Rule
+from ckptkit.checks.contents import hashed, source_sha256
+from ckptkit.checks.view import (
+    DEPLOY,
+    at,
+    bundle_of,
+    file_entries,
+    is_training,
+    manifest_of,
+    manifest_place,
+    member_place,
+    restore_hint,
+    shortened,
+    tensor_entries,
+)
+from ckptkit.digest import Leaf, content_digest
+from ckptkit.errors import UnreadableCheckpointError
+from ckptkit.model.checkpoint import Checkpoint
+from ckptkit.model.finding import Finding, Severity
+
+
+def check_tensors(checkpoint: Checkpoint) -> Iterator[Finding]:
+    """Report each tensor whose bytes differ from its digest."""
+    for found in hashed(checkpoint):
+        entry = found.entry
+        if found.sha256 == entry.sha256:
+            continue
+        what = f"tensor {entry.name} differs from its digest: "
+        what += f"expected {shortened(entry.sha256)}, got {shortened(found.sha256)}"
+        if found.problem:
+            what = f"tensor {entry.name} cannot be read: {found.problem}"
+        place = member_place(checkpoint, entry.file)
+        yield Finding("CK301", Severity.ERROR, what, place, entry.name, restore_hint(checkpoint))
+
+
+def check_files(checkpoint: Checkpoint) -> Iterator[Finding]:
+    """Report each file whose bytes differ from its digest.
+
+    Where a tensor of the file differs too, `settle` keeps the tensor's finding alone.
+    """
+    bundle = bundle_of(checkpoint)
+    for entry in file_entries(checkpoint) if bundle is not None else ():
+        member = bundle.members.get(entry.path) if bundle is not None else None
+        if member is None or member.source is None or member.source.size != entry.size:
+            continue
+        try:
+            actual = source_sha256(member.source)
+        except UnreadableCheckpointError as error:
+            message = f"cannot be read: {error.what}"
+        else:
+            message = f"differs from its digest: expected {shortened(entry.sha256)}, got {shortened(actual)}"
+            if actual == entry.sha256:
+                continue
+        place = member_place(checkpoint, entry.path)
+        yield Finding("CK302", Severity.ERROR, message, place, fix=restore_hint(checkpoint))
+
+
+def check_content(checkpoint: Checkpoint) -> Iterator[Finding]:
+    """Recompute the content digest from the recorded digests of the model's tensors."""
+    recorded = manifest_of(checkpoint).get("content_digest")
+    if bundle_of(checkpoint) is None or not isinstance(recorded, str):
+        return
+    leaves = [
+        Leaf(entry.name, entry.dtype, entry.shape, entry.sha256)
+        for entry in tensor_entries(checkpoint)
+        if not is_training(checkpoint, entry)
+    ]
+    try:
+        actual = content_digest(leaves)
+    except UnicodeEncodeError:
+        return  # CK207 has said which name is not Unicode.
+    if actual != recorded:
+        message = (
+            f"content_digest is {shortened(recorded)}, the tensors listed give {shortened(actual)}: "
+            "a name, type, shape or digest in the list was changed"
+        )
+        place, pointer = manifest_place(checkpoint), at(checkpoint, "/content_digest")
+        yield Finding("CK305", Severity.ERROR, message, place, pointer, restore_hint(checkpoint))
+
+
+def check_manifest_digest(checkpoint: Checkpoint) -> Iterator[Finding]:
+    """Compare the manifest's bytes with the digest that is kept beside them."""
+    bundle = checkpoint.bundle
+    if bundle is None or not bundle.manifest_name or bundle.recorded_digest == bundle.actual_digest:
+        return
+    digest_file = "ckpt.json.sha256" if bundle.encoding == DEPLOY else "the member ckpt.sha256"
+    covered = "the manifest" if bundle.encoding == DEPLOY else "data.pkl, which holds the manifest,"
+    if bundle.recorded_digest:
+        message = (
+            f"{covered} differs from its digest in {digest_file}: "
+            f"expected {shortened(bundle.recorded_digest)}, got {shortened(bundle.actual_digest)}"
+        )
+    else:
+        message = f"{digest_file} is missing, so nothing vouches for {covered.rstrip(',')}"
+    location = "" if bundle.encoding == DEPLOY else "data.pkl"
+    fix = restore_hint(checkpoint)
+    yield Finding("CK309", Severity.ERROR, message, manifest_place(checkpoint), location, fix)
+
+
+RULES = (
+    Rule(
+        "CK301",
+        "tensor-digest",
+        Severity.ERROR,
+        2,
+        "The bytes of a tensor differ from the digest that the manifest records for it.",
+        "At least one bit of the weights is not what was converted: a damaged disk or transfer, an "
+        "edit, or a "
+        "file from another run. The network may still load and be quietly wrong.",
+        "Restore the file from its source; the message gives name and digest of the file that the bundle "
+        "was made from. If the change was meant, write a new bundle.",
+        check=check_tensors,
+    ),
+    Rule(
+        "CK302",
+        "file-digest",
+        Severity.ERROR,
+        2,
+        "The bytes of a file differ from the digest that the manifest records for it.",
+        "Every tensor listed may still be intact: the change can lie in a header, in padding, or in a part "
+        "that no tensor covers. Where a tensor accounts for it, CK301 is reported in its stead.",
+        "Restore the file from its source, or convert again.",
+        check=check_files,
+    ),
+    Rule(
+        "CK305",
+        "content-digest",
+        Severity.ERROR,
+        2,
+        "`content_digest` is not the one that the listed tensors give.",
+        "The content digest names the weights whatever file they are in: two bundles with the same one hold "
+        "the same tensors. It is computed from names, types, shapes and tensor digests, so one of these "
+        "was changed without the others.",
+        "Restore the manifest from its source, or convert again.",
+        check=check_content,
+    ),
+    Rule(
+        "CK309",
+        "manifest-digest",
+        Severity.ERROR,
+        2,
+        "The manifest differs from the digest kept beside it, or that digest is missing.",
+        "All other digests stand in the manifest. Its own is in `ckpt.json.sha256` (in a torch dict: "
+        "the member "
+        "`ckpt.sha256`), so that a change to a name, a shape or the training info is noticed as well.",
+        "Restore both files from their source. After an edit that was meant: `sha256sum ckpt.json > "
+        "ckpt.json.sha256`.",
+        check=check_manifest_digest,
+    ),
+)

@@ -1,0 +1,193 @@
+"""A tolerant look into a manifest: what is well-formed in it, whatever else is wrong.
+
+The schema reports what is not; checks that compare an entry with bytes skip such an entry.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TypeGuard
+
+from ckptkit.model.bundle import BundleFacts
+from ckptkit.model.checkpoint import Checkpoint
+from ckptkit.model.dtype import BY_NAME
+
+DEPLOY = "deploy"
+"""`BundleFacts.encoding` of a directory."""
+TREES = ("model_config", "training_info", "training_state")
+"""Manifest fields that are trees (`model.tree`)."""
+TRAINING_ROLE = "training"
+TRAINING_PREFIX = "training_state."
+
+
+@dataclass(frozen=True, slots=True)
+class TensorEntry:
+    """One well-formed entry of `tensors`.
+
+    Attributes:
+        index: Position in the array.
+        name: Name it is stored under.
+        dtype: Safetensors spelling; may be unknown.
+        shape: Sizes, outermost first.
+        sha256: Recorded digest, lowercase hex.
+        nbytes: Recorded length; None where the entry has none.
+        file: Member that holds it; empty in a torch dict.
+        offset: First byte in that member; None in a torch dict.
+        alias_of: Name of the entry that owns the bytes; empty for an owner.
+    """
+
+    index: int
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    sha256: str
+    nbytes: int | None
+    file: str
+    offset: int | None
+    alias_of: str
+
+    @property
+    def pointer(self) -> str:
+        """JSON pointer of the entry in the manifest."""
+        return f"/tensors/{self.index}"
+
+    @property
+    def size(self) -> int | None:
+        """Bytes that dtype and shape call for; None where the dtype is unknown."""
+        if self.dtype not in BY_NAME:
+            return None
+        count = BY_NAME[self.dtype].itemsize
+        for length in self.shape:
+            count *= length
+        return count
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One well-formed entry of `files`.
+
+    Attributes:
+        index: Position in the array.
+        path: Relative path, as written.
+        size: Recorded length in bytes.
+        sha256: Recorded digest, lowercase hex.
+        role: What the file is for.
+    """
+
+    index: int
+    path: str
+    size: int
+    sha256: str
+    role: str
+
+    @property
+    def pointer(self) -> str:
+        """JSON pointer of the entry in the manifest."""
+        return f"/files/{self.index}"
+
+
+def manifest_of(checkpoint: Checkpoint) -> Mapping[str, object]:
+    """Return the parsed manifest; empty where there is none."""
+    bundle = checkpoint.bundle
+    return bundle.manifest if bundle is not None and bundle.manifest is not None else {}
+
+
+def bundle_of(checkpoint: Checkpoint) -> BundleFacts | None:
+    """Return the facts of a bundle whose manifest parsed; None for anything else."""
+    bundle = checkpoint.bundle
+    return bundle if bundle is not None and bundle.manifest is not None else None
+
+
+def tensor_entries(checkpoint: Checkpoint) -> tuple[TensorEntry, ...]:
+    """Return the well-formed entries of `tensors`, in the manifest's order."""
+    made = (_tensor(index, row) for index, row in _objects(manifest_of(checkpoint).get("tensors")))
+    return tuple(entry for entry in made if entry is not None)
+
+
+def file_entries(checkpoint: Checkpoint) -> tuple[FileEntry, ...]:
+    """Return the well-formed entries of `files`, in the manifest's order."""
+    made = (_file(index, row) for index, row in _objects(manifest_of(checkpoint).get("files")))
+    return tuple(entry for entry in made if entry is not None)
+
+
+def is_training(checkpoint: Checkpoint, entry: TensorEntry) -> bool:
+    """Whether a tensor belongs to the training state and not to the model.
+
+    In a directory the role of its file says so, in a torch dict its name.
+    """
+    if entry.file:
+        return any(f.path == entry.file and f.role == TRAINING_ROLE for f in file_entries(checkpoint))
+    return entry.name.startswith(TRAINING_PREFIX)
+
+
+def manifest_place(checkpoint: Checkpoint) -> str:
+    """Return the path that findings on the manifest carry."""
+    bundle = checkpoint.bundle
+    if bundle is None or bundle.encoding != DEPLOY:
+        return checkpoint.path
+    return member_place(checkpoint, bundle.manifest_name)
+
+
+def member_place(checkpoint: Checkpoint, member: str) -> str:
+    """Return the path that findings on a member carry."""
+    bundle = checkpoint.bundle
+    if bundle is None or bundle.encoding != DEPLOY or not member:
+        return checkpoint.path
+    return str(PurePath(checkpoint.path, member))
+
+
+def at(checkpoint: Checkpoint, pointer: str) -> str:
+    """Return a JSON pointer as findings on the manifest carry it."""
+    bundle = checkpoint.bundle
+    if bundle is None or bundle.encoding == DEPLOY:
+        return pointer
+    return f"{bundle.manifest_name}{pointer}"
+
+
+def shortened(digest: str) -> str:
+    """Return the start of a hex digest, for messages."""
+    return f"{digest[:12]}…" if len(digest) > 12 else digest or "nothing"
+
+
+def restore_hint(checkpoint: Checkpoint) -> str:
+    """Say where the bundle's bytes came from, so that they can be made again."""
+    lineage = manifest_of(checkpoint).get("lineage")
+    files = _objects(lineage.get("files")) if isinstance(lineage, Mapping) else iter(())
+    for _, row in files:
+        path, digest = row.get("path"), row.get("sha256")
+        if isinstance(path, str) and isinstance(digest, str):
+            return f"restore the file from its source (lineage: {path}, sha256 {shortened(digest)})"
+    return "restore the file from its source"
+
+
+def _objects(value: object) -> Iterator[tuple[int, Mapping[str, object]]]:
+    for index, row in enumerate(value if isinstance(value, list) else ()):
+        if isinstance(row, Mapping):
+            yield index, row
+
+
+def _tensor(index: int, row: Mapping[str, object]) -> TensorEntry | None:
+    name, dtype, shape = row.get("name"), row.get("dtype"), row.get("shape")
+    digest, alias = row.get("sha256"), row.get("alias_of", "")
+    nbytes, file, offset = row.get("nbytes"), row.get("file", ""), row.get("offset")
+    if not isinstance(name, str) or not isinstance(dtype, str) or not _is_shape(shape):
+        return None
+    if not isinstance(digest, str) or not isinstance(alias, str) or not isinstance(file, str):
+        return None
+    length, first = _natural(nbytes), _natural(offset)
+    return TensorEntry(index, name, dtype, tuple(shape), digest.lower(), length, file, first, alias)
+
+
+def _file(index: int, row: Mapping[str, object]) -> FileEntry | None:
+    path, size, digest, role = row.get("path"), _natural(row.get("size")), row.get("sha256"), row.get("role")
+    if not isinstance(path, str) or size is None or not isinstance(digest, str):
+        return None
+    return FileEntry(index, path, size, digest.lower(), role if isinstance(role, str) else "")
+
+
+def _natural(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _is_shape(value: object) -> TypeGuard[list[int]]:
+    return isinstance(value, list) and all(_natural(size) is not None for size in value)
