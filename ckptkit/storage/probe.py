@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ckptkit.errors import NotACheckpointError
 from ckptkit.model.source import Source
-from ckptkit.storage import torch_file
+from ckptkit.storage import pointer, torch_file
 from ckptkit.storage.source import FileSource
 from ckptkit.storage.zip import ZipArchive, is_zip
 
@@ -26,10 +26,13 @@ class Probe:
 
         Raises:
             NotACheckpointError: Nothing is there.
+            PointerError: Nothing but a DVC pointer to it is there.
         """
         self.path = Path(path)
         self.is_directory = self.path.is_dir()
         if not self.is_directory and not os.path.lexists(self.path):
+            if absent := pointer.beside(self.path):
+                raise pointer.refuse(absent, str(path))
             raise NotACheckpointError("no such file or directory", where=str(path))
 
     @cached_property
@@ -39,10 +42,17 @@ class Probe:
 
     @cached_property
     def head(self) -> bytes:
-        """The first `HEAD_BYTES` bytes of the file (fewer in a short one); empty for a directory."""
+        """The first `HEAD_BYTES` bytes of the file (fewer in a short one); empty for a directory.
+
+        Raises:
+            PointerError: The file is a Git LFS or DVC pointer.
+        """
         if self.is_directory:
             return b""
-        return self.source.read(0, min(HEAD_BYTES, self.source.size))
+        head = self.source.read(0, min(HEAD_BYTES, self.source.size))
+        if absent := pointer.parse(head):
+            raise pointer.refuse(absent, str(self.path))
+        return head
 
     @cached_property
     def zip(self) -> ZipArchive | None:

@@ -50,13 +50,13 @@ def find_directory(source: Source) -> Directory:
     magic, disk, start_disk, here, count, size, offset, comment = END.unpack(source.read(at, END.size))
     if magic != END_MAGIC or comment:
         refuse(_why_no_end(source), source.name)
-    classic = (disk, start_disk, here, count, size, offset)
+    values: tuple[int, ...] = (disk, start_disk, here, count, size, offset)
     has64 = at >= LOCATOR64.size and source.read(at - LOCATOR64.size, 4) == LOCATOR64_MAGIC
     end = at
     if has64:
         end = at - LOCATOR64.size - END64.size
-        classic = _merge(classic, _read_end64(source, end), source.name)
-    disk, start_disk, here, count, size, offset = classic
+        values = _merge(values, _read_end64(source, end), source.name)
+    disk, start_disk, here, count, size, offset = values
     if disk or start_disk or here != count:
         refuse("is one disk of a zip that was split over several", source.name)
     if count > MAX_MEMBERS or size > MAX_DIRECTORY_BYTES:

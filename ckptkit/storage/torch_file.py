@@ -1,0 +1,233 @@
+"""Files that `torch.save` wrote: the zip container, and the way to both containers.
+
+Source: torch 2.13.0, `torch/serialization.py` (`_save`, `_load`) and
+`caffe2/serialize/inline_container.{h,cc}`.
+"""
+
+from dataclasses import dataclass, field
+
+from ckptkit.errors import CkptkitError, UnknownVersionError, UnreadableCheckpointError
+from ckptkit.model.source import Source
+from ckptkit.model.tensor import Storage
+from ckptkit.storage.pickles import load
+from ckptkit.storage.pickles.torch_values import TypedStorage
+from ckptkit.storage.source import Window
+from ckptkit.storage.torch_legacy import from_legacy, is_legacy
+from ckptkit.storage.torch_storages import MAX_PICKLE_BYTES, TorchFile, parse_id, placed, same_storage
+from ckptkit.storage.zip import ZipArchive, is_zip
+
+__all__ = [
+    "MAX_PICKLE_BYTES",
+    "TorchFile",
+    "from_legacy",
+    "from_zip",
+    "is_legacy",
+    "is_torch_zip",
+    "open_torch",
+]
+
+HEAD_BYTES = 512
+_SMALL_BYTES = 1024
+_VERSIONS = range(1, 11)
+"""File format versions that torch reads (`kMinSupportedFileFormatVersion` and the maximum)."""
+_FORMAT_VERSIONS = ("1", "2")
+_ORDERS = {"little": False, "big": True}
+_SAVE_AGAIN = "load it with torch and save its state_dict() with torch.save"
+_KNOWN = {
+    "data.pkl",
+    "version",
+    "byteorder",
+    ".format_version",
+    ".storage_alignment",
+    ".data/serialization_id",
+    "ckpt.sha256",
+}
+
+
+def is_torch_zip(archive: ZipArchive) -> bool:
+    """Whether torch wrote the archive: a state dict or other object, TorchScript, or a package."""
+    members = archive.members
+    root = _root(archive)
+    return bool(root) and any(
+        f"{root}/{name}" in members for name in ("data.pkl", "constants.pkl", ".data/extern_modules")
+    )
+
+
+def open_torch(source: Source, *, where: str = "") -> TorchFile:
+    """Read a torch file of either container, such as a `.pth` member of another archive.
+
+    Args:
+        source: The whole file.
+        where: What globals and code facts call it; empty for the pickle's own name.
+
+    Raises:
+        UnreadableCheckpointError: It is neither container, or a broken one.
+    """
+    head = source.read(0, min(HEAD_BYTES, source.size))
+    if is_zip(head):
+        archive = ZipArchive.open(source)
+        if is_torch_zip(archive):
+            return from_zip(archive, where=where)
+    elif is_legacy(head):
+        return from_legacy(source, where=where)
+    raise UnreadableCheckpointError("is not a file that torch.save wrote", where=source.name)
+
+
+def from_zip(archive: ZipArchive, *, where: str = "") -> TorchFile:
+    """Read the zip container; storages are bound to their members and not read.
+
+    Args:
+        archive: One for which `is_torch_zip` holds.
+        where: What globals and code facts call it; empty for `data.pkl`.
+
+    Returns:
+        Its `facts`: `root_folder`, `version`, `format_version`, `byteorder`, `storage_alignment`
+        (text as the file has it, None where absent), `unreferenced` (members under `data/` that
+        the pickle does not name), `unknown` (members that torch does not write), `oversized`
+        (storages with more bytes than the pickle says), and `aligned` (bytes that every
+        storage's place is a multiple of, at most 4096).
+
+    Raises:
+        UnreadableCheckpointError: A part is missing, malformed, or too short; or the archive is
+            TorchScript or a package, which have no state dict to read.
+        UnknownVersionError: It is of a version that torch does not read either.
+    """
+    root = _root(archive)
+    _refuse_programs(archive, root)
+    outside = next((name for name in archive.members if not name.startswith(f"{root}/")), None)
+    if outside:
+        raise _broken(archive, f"member {outside!r} lies outside the folder {root!r}")
+    facts = _container_facts(archive, root)
+    storages = _Storages(archive, f"{root}/data/", big_endian=_ORDERS[str(facts["byteorder"] or "little")])
+    name = f"{root}/data.pkl"
+    data = archive.read(name, MAX_PICKLE_BYTES)
+    try:
+        pickle = load(data, where=where or "data.pkl", persistent=storages.find)
+    except CkptkitError as error:
+        raise placed(error, archive.source.name) from error
+    if pickle.end != len(data):
+        raise _broken(archive, f"{len(data) - pickle.end} bytes behind the pickle in {name}")
+    return TorchFile(
+        pickle.root,
+        "torch-zip",
+        pickle.verdict,
+        pickle.globals,
+        pickle.code,
+        tuple(typed.storage for typed in storages.found.values()),
+        facts | storages.facts(root),
+    )
+
+
+def _root(archive: ZipArchive) -> str:
+    """Return the folder of the first member, which torch takes for the archive's name."""
+    first = next(iter(archive.members), "")
+    return first.partition("/")[0] if "/" in first else ""
+
+
+def _refuse_programs(archive: ZipArchive, root: str) -> None:
+    if f"{root}/constants.pkl" in archive.members:
+        raise UnreadableCheckpointError(
+            "is a TorchScript archive, a program and not a checkpoint",
+            where=archive.source.name,
+            fix=_SAVE_AGAIN,
+        )
+    if f"{root}/data.pkl" not in archive.members:
+        raise UnreadableCheckpointError(
+            "is a torch.package archive, a program and not a checkpoint",
+            where=archive.source.name,
+            fix=_SAVE_AGAIN,
+        )
+
+
+def _container_facts(archive: ZipArchive, root: str) -> dict[str, object]:
+    names = ("version", ".format_version", "byteorder", ".storage_alignment")
+    version, layout, order, alignment = (_small(archive, f"{root}/{name}") for name in names)
+    if version is None:
+        raise _broken(archive, "has no member 'version'")
+    if not version.strip().isdecimal() or int(version) not in _VERSIONS:
+        raise UnknownVersionError(
+            f"torch zip of unknown version {version.strip()!r}", where=archive.source.name
+        )
+    if layout not in (None, *_FORMAT_VERSIONS):
+        raise UnknownVersionError(
+            f"torch zip of unknown format version {layout!r}", where=archive.source.name
+        )
+    if order not in (None, *_ORDERS):
+        raise _broken(archive, f"unknown byte order {order!r}")
+    if alignment is not None and not alignment.isdecimal():
+        raise _broken(archive, f"storage alignment {alignment!r} is no number")
+    return {
+        "root_folder": root,
+        "version": version.strip(),
+        "format_version": layout,
+        "byteorder": order,
+        "storage_alignment": alignment,
+    }
+
+
+def _small(archive: ZipArchive, name: str) -> str | None:
+    if name not in archive.members:
+        return None
+    try:
+        return archive.read(name, _SMALL_BYTES).decode("ascii")
+    except UnicodeDecodeError:
+        raise _broken(archive, f"member {name!r} is not ASCII text") from None
+
+
+def _broken(archive: ZipArchive, what: str) -> UnreadableCheckpointError:
+    return UnreadableCheckpointError(what, where=archive.source.name)
+
+
+@dataclass(slots=True)
+class _Storages:
+    """The storages that a pickle has named so far."""
+
+    archive: ZipArchive
+    prefix: str
+    big_endian: bool
+    found: dict[str, TypedStorage] = field(default_factory=dict)
+
+    def find(self, pid: object) -> object:
+        """Return the storage that a persistent id names."""
+        named = parse_id(pid, self.archive.source.name)
+        known = self.found.get(named.key)
+        if known:
+            return same_storage(known, named, self.archive.source.name)
+        source = self.archive.source_of(self.prefix + named.key)
+        if source.size < named.nbytes:
+            raise UnreadableCheckpointError(
+                f"storage of {source.size} bytes is named as one of {named.nbytes}", where=source.name
+            )
+        if source.size > named.nbytes:
+            source = Window(source, 0, named.nbytes)
+        typed = named.typed(Storage(source, self.big_endian, named.key))
+        self.found[named.key] = typed
+        return typed
+
+    def facts(self, root: str) -> dict[str, object]:
+        """Compare the members with what was named."""
+        members = self.archive.members
+        names = {self.prefix + key for key in self.found}
+        rest = [name for name in members if name not in names]
+        places = [members[name].offset for name in names if members[name].size] or [0]
+        return {
+            "unreferenced": tuple(name for name in rest if name.startswith(self.prefix)),
+            "unknown": tuple(
+                name
+                for name in rest
+                if not name.startswith(self.prefix) and name[len(root) + 1 :] not in _KNOWN
+            ),
+            "oversized": tuple(
+                self.prefix + key
+                for key, typed in self.found.items()
+                if members[self.prefix + key].size > typed.storage.source.size
+            ),
+            "aligned": _alignment(places),
+        }
+
+
+def _alignment(places: list[int]) -> int:
+    together = 4096
+    for place in places:
+        together |= place
+    return together & -together
