@@ -71,8 +71,8 @@ def find_directory(source: Source) -> Directory:
 
 def _why_no_end(source: Source) -> str:
     reach = min(source.size, END.size + _LONGEST_COMMENT)
-    if END_MAGIC in source.read(source.size - reach, reach):
-        return "bytes or a comment behind the zip end record"
+    if END_MAGIC in source.read(source.size - reach, reach - END.size + len(END_MAGIC)):
+        return "bytes or a comment behind the zip end record, or a truncated zip"
     return "truncated zip: no end record"
 
 
