@@ -1,1 +1,88 @@
-"""Render results: text and JSON, one module a format."""
+"""Render results: text and JSON, one module for each thing that is rendered.
+
+Every function here returns text that ends in a newline and prints nothing. `color` selects the
+form for people at a terminal; without it lines are plain, unwrapped and complete.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ckptkit.model.results import Inspection, Receipt, Report
+
+if TYPE_CHECKING:
+    from ckptkit.checks import Rule
+
+JSON = "json"
+
+
+def inspections(found: Sequence[Inspection], form: str, *, color: bool = False) -> str:
+    """Render what `inspect` found.
+
+    Args:
+        found: One checkpoint each.
+        form: `text` or `json`; JSON of one checkpoint is an object, of any other number an array.
+        color: Whether a terminal shows the text.
+    """
+    if form == JSON:
+        from ckptkit.report import json_report
+
+        return json_report.inspections(found)
+    from ckptkit.report.inspection_text import lines
+    from ckptkit.report.styled import render
+
+    return "\n".join(render(lines(inspection), color=color) for inspection in found)
+
+
+def validations(report: Report, form: str, *, color: bool = False) -> str:
+    """Render what `validate` found, with its summary."""
+    if form == JSON:
+        from ckptkit.report import json_report
+
+        return json_report.validations(report)
+    from ckptkit.report.styled import render
+    from ckptkit.report.validation_text import grouped, plain
+
+    return render(grouped(report) if color else plain(report), color=color)
+
+
+def receipt(done: Receipt, form: str, *, color: bool = False, list_dropped: bool = False) -> str:
+    """Render what `convert` did.
+
+    Args:
+        done: The receipt.
+        form: `text` or `json`.
+        color: Whether a terminal shows the text.
+        list_dropped: Give each dropped entry a line, with its reason.
+    """
+    if form == JSON:
+        from ckptkit.report import json_report
+
+        return json_report.receipt(done)
+    from ckptkit.report.receipt_text import lines
+    from ckptkit.report.styled import render
+
+    return render(lines(done, list_dropped=list_dropped), color=color)
+
+
+def rules(known: "Sequence[Rule]", form: str, *, color: bool = False) -> str:
+    """Render the list of rules."""
+    if form == JSON:
+        from ckptkit.report import json_report
+
+        return json_report.rules(known)
+    from ckptkit.report.rules_text import table
+    from ckptkit.report.styled import render
+
+    return render(table(known), color=color)
+
+
+def explanation(rule: "Rule", form: str, *, color: bool = False) -> str:
+    """Render all that is said of one rule."""
+    if form == JSON:
+        from ckptkit.report import json_report
+
+        return json_report.rules([rule], single=True)
+    from ckptkit.report.rules_text import page
+    from ckptkit.report.styled import render
+
+    return render(page(rule), color=color)

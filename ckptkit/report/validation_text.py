@@ -1,0 +1,90 @@
+"""What `validate` found, as text: lines for a pipe, groups for a terminal."""
+
+from collections.abc import Iterator
+
+from ckptkit.model.finding import Finding, Severity
+from ckptkit.model.levels import NAMES
+from ckptkit.model.results import Report, Validation
+from ckptkit.report.styled import Line, line
+from ckptkit.report.tally import failed, tally
+from ckptkit.report.words import plural
+
+BEARING = {Severity.ERROR: "bad", Severity.WARNING: "warn", Severity.INFO: "note"}
+
+
+def plain(report: Report) -> Iterator[Line]:
+    """Yield `path: CODE message` for each finding, then the summary."""
+    for result in report.results:
+        for finding in result.findings:
+            weight = "" if finding.severity is Severity.ERROR else f"{finding.severity}: "
+            fix = f" ({finding.fix})" if finding.fix else ""
+            path = finding.path or result.path
+            yield line(f"{path}: {finding.code} {weight}{_message(finding)}{fix}")
+    yield _summary(report)
+
+
+def grouped(report: Report) -> Iterator[Line]:
+    """Yield each checkpoint with its findings below it, then the summary."""
+    for result in report.results:
+        yield _title(result)
+        for finding in result.findings:
+            style = BEARING[finding.severity]
+            place = _inside(finding.path, result.path)
+            text = f"{place}: {_message(finding)}" if place else _message(finding)
+            yield line("  ", (finding.code, "name"), " ", (str(finding.severity), style), f"  {text}")
+            if finding.fix:
+                yield line("        ", ("fix: ", "dim"), finding.fix)
+    yield _summary(report)
+
+
+def _title(result: Validation) -> Line:
+    if result.incomplete:
+        return line(("? ", "warn"), (result.path, "name"), f"  not checked: {result.incomplete}")
+    if failed(result):
+        return line(("✗ ", "bad"), (result.path, "name"))
+    return line(("✓ ", "good"), (result.path, "name"), f"  level {result.level} {NAMES[result.level]}")
+
+
+def _message(finding: Finding) -> str:
+    """Return the message, led by the place unless it names it itself."""
+    if not finding.location or finding.location in finding.message:
+        return finding.message
+    return f"{finding.location}: {finding.message}"
+
+
+def _inside(path: str, root: str) -> str:
+    """Return `path` relative to the checkpoint, empty where it is the checkpoint itself."""
+    for separator in ("/", "\\"):
+        if path.startswith(root + separator):
+            return path[len(root) + 1 :]
+    return "" if path in ("", root) else path
+
+
+def _summary(report: Report) -> Line:
+    counts = tally(report)
+    parts = [f"{counts['ok']} ok"]
+    if counts["failed"]:
+        parts.append(f"{counts['failed']} failed")
+    if counts["incomplete"]:
+        parts.append(f"{counts['incomplete']} incomplete")
+    if counts["skipped"]:
+        parts.append(f"{counts['skipped']} skipped")
+    text = f"{plural(counts['checked'], 'checkpoint')}: {', '.join(parts)}"
+    text += _levels(report)
+    if counts["warnings"]:
+        text += f" · {plural(counts['warnings'], 'warning')}"
+    worst = [f for result in report.results for f in result.findings if f.severity is not Severity.INFO]
+    worst.sort(key=lambda finding: finding.severity is not Severity.ERROR)
+    if worst:
+        text += f" · explain: ckptkit explain {worst[0].code}"
+    return line(text)
+
+
+def _levels(report: Report) -> str:
+    """Say which level was reached, where all checkpoints are sound and agree."""
+    reached = {result.level for result in report.results}
+    sound = not any(result.incomplete or failed(result) for result in report.results)
+    if not sound or len(reached) != 1:
+        return ""
+    level = reached.pop()
+    return f" · level {level} {NAMES[level]}"
