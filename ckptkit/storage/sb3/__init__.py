@@ -1,0 +1,1 @@
+"""What the readers of Stable-Baselines3 files share: members, `data`, sidecars, statistics."""

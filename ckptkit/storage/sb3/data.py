@@ -1,0 +1,88 @@
+"""The `data` member: JSON whose values are plain, or base64 pickles that are read and never run.
+
+SB3 writes what JSON can hold as it is and each other attribute as an object with `:type:`,
+`:serialized:` (base64 of a cloudpickle) and a preview of its own attributes. The preview is lossy,
+so only the pickle counts. Python's `json` also writes NaN and Infinity literals and SB3 reads them;
+they are taken, with a note. Duplicate keys are refused: readers differ in which they take.
+Source: stable-baselines3 v2.9.2, `common/save_util.py`, `data_to_json` and `json_to_data`.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+
+from ckptkit.errors import LimitExceededError, UnreadableCheckpointError
+from ckptkit.model import ijson
+from ckptkit.storage import pickles
+from ckptkit.storage.sb3.collected import Collected
+
+MAX_BYTES = 32 << 20
+MAX_FIELDS = 10_000
+SERIALIZED = ":serialized:"
+
+
+def fields(raw: bytes, where: str, found: Collected) -> dict[str, object]:
+    """Return every field of `data` as an inert value.
+
+    Args:
+        raw: The member's bytes.
+        where: What messages call the member.
+        found: Gets the verdict and the facts of every cell.
+
+    Raises:
+        LimitExceededError: A bound on size, depth or the number of fields is exceeded.
+        UnreadableCheckpointError: It is no JSON object, repeats a key, or a cell is broken.
+        UnsafeCheckpointError: A cell asks for something forbidden and then breaks.
+    """
+    document = _parse(raw, where, found)
+    if len(document) > MAX_FIELDS:
+        raise LimitExceededError(f"{len(document)} fields, at most {MAX_FIELDS} are read", where=where)
+    values: dict[str, object] = {}
+    for name, value in document.items():
+        values[name] = _cell(value, name, where, found) if _is_cell(value) else value
+    return values
+
+
+def _parse(raw: bytes, where: str, found: Collected) -> Mapping[str, object]:
+    problems = ijson.problems(raw, max_bytes=MAX_BYTES)
+    document = ijson.parse(raw, where=where, max_bytes=MAX_BYTES, legacy=True)
+    if not isinstance(document, dict):
+        raise UnreadableCheckpointError("the top level is no JSON object", where=where)
+    for problem in problems:
+        found.note("not-i-json", f"{problem}; taken as Python's json reads it", "data")
+    return document
+
+
+def _is_cell(value: object) -> bool:
+    return isinstance(value, dict) and SERIALIZED in value
+
+
+def _cell(value: object, name: str, where: str, found: Collected) -> object:
+    """Return the inert value of one base64 pickle."""
+    text = value.get(SERIALIZED) if isinstance(value, dict) else None
+    place = f"{where}:{name}"
+    if not isinstance(text, str):
+        raise UnreadableCheckpointError(f"{SERIALIZED} is no string", where=place)
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise UnreadableCheckpointError(f"{SERIALIZED} is no base64: {error}", where=place) from error
+    return read_pickle(raw, f"data:{name}", found)
+
+
+def read_pickle(raw: bytes, where: str, found: Collected) -> object:
+    """Return the inert value of a pickle that must fill `raw`.
+
+    Args:
+        raw: The whole pickle.
+        where: What messages and code facts call it.
+        found: Gets its verdict and facts.
+
+    Raises:
+        UnreadableCheckpointError: It is broken, or bytes follow it.
+    """
+    read = pickles.load(raw, where=where)
+    found.take(read)
+    if read.end != len(raw):
+        raise UnreadableCheckpointError(f"{len(raw) - read.end} bytes behind the pickle", where=where)
+    return read.root
