@@ -1,0 +1,69 @@
+"""Pickles read by a machine of our own, which gives inert values and runs nothing.
+
+Values are those of `model.inert`; tensors are lazy. What the stream names is judged by an allow-list
+(`policy`); the verdict, the globals and the code seen are facts of the result and never raised, unless
+the stream breaks as well.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ckptkit.model.finding import Verdict
+from ckptkit.model.inert import CodeFact, GlobalUse
+from ckptkit.storage.pickles.embedded import outer_depth
+from ckptkit.storage.pickles.machine import Machine
+from ckptkit.storage.pickles.opcodes import TABLE
+from ckptkit.storage.pickles.policy import entry_for
+from ckptkit.storage.pickles.trees import check_tree
+
+__all__ = ["Pickle", "load"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pickle:
+    """One pickle stream, read.
+
+    Attributes:
+        root: Its value: plain data, `Tensor`s, and descriptions of everything else.
+        end: Offset in `data` just behind its STOP.
+        verdict: `DATA_ONLY`, `CONTAINS_CODE` or `UNSAFE`.
+        globals: Each global that it names, once, at its first place; those of pickles inside it follow.
+        code: Executable things that it carries or asks for.
+    """
+
+    root: object
+    end: int
+    verdict: Verdict
+    globals: tuple[GlobalUse, ...]
+    code: tuple[CodeFact, ...]
+
+
+def load(
+    data: bytes,
+    *,
+    where: str,
+    start: int = 0,
+    persistent: Callable[[object], object] | None = None,
+    depth: int = 0,
+) -> Pickle:
+    """Read the pickle stream at `start`; nothing that it names is imported or called.
+
+    Plain trees in the result are acyclic and bounded (`trees`).
+
+    Args:
+        data: Bytes that hold the stream; more may follow it.
+        where: What messages and facts call the stream.
+        start: Offset of its first opcode.
+        persistent: Gives the value of a persistent id, a `TypedStorage` for torch's; None where a persistent id
+            breaks the format.
+        depth: How many pickles it lies in.
+
+    Raises:
+        UnreadableCheckpointError: The stream breaks its format's rules; the message has the byte offset.
+        LimitExceededError: It is over a bound (`limits`).
+        UnsafeCheckpointError: It breaks after it has asked for something forbidden.
+    """
+    machine = Machine(data, where, entry_for, start, persistent, max(depth, outer_depth.get()))
+    end = machine.run(TABLE)
+    machine.guard(lambda: check_tree(machine.root, where))
+    return Pickle(machine.root, end, machine.verdict, tuple(machine.uses()), tuple(machine.facts))

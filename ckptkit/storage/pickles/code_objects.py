@@ -1,0 +1,58 @@
+"""What a code object says of itself, from the arguments that a pickle would make it with.
+
+Source: `cloudpickle.cloudpickle._code_reduce` 0.5 to 3.1, `dill._dill._create_code` 0.2 to 0.4, and the
+signatures of `types.CodeType` in CPython 2.7 and 3.6 to 3.14. All have the bytecode, then constants, names and
+variable names, then the file's name and the code's name.
+"""
+
+from ckptkit.model.inert import CodeFact
+
+MAX_NAMES = 500
+MAX_TEXT = 120
+_PLAIN = (type(None), bool, int, float, complex, str, bytes)
+
+
+def code_fact(args: tuple[object, ...], where: str) -> CodeFact | None:
+    """Return what the code object made from `args` uses; None where `args` make none.
+
+    Args:
+        args: Arguments of the code constructor, of any Python and pickler version.
+        where: Where the code lies in the file.
+    """
+    start = _bytecode(args)
+    if start < 0:
+        return None
+    constants, names, variables, _file, name = (*args[start + 1 :], None, None, None, None, None)[:5]
+    if not isinstance(constants, tuple) or not isinstance(names, tuple) or not isinstance(variables, tuple):
+        return None
+    qualified = args[start + 6] if len(args) > start + 6 else None
+    label = qualified if isinstance(qualified, str) else name
+    return CodeFact("code", _short(label), where, _names(names), _constants(constants))
+
+
+def _bytecode(args: tuple[object, ...]) -> int:
+    """Return the index of the bytecode: bytes behind the counts, with a tuple behind it."""
+    for i in range(4, len(args) - 3):
+        if isinstance(args[i], bytes | str) and isinstance(args[i + 1], tuple):
+            return i
+    return -1
+
+
+def _names(names: tuple[object, ...]) -> tuple[str, ...]:
+    return tuple(_short(name) for name in names[:MAX_NAMES])
+
+
+def _constants(constants: tuple[object, ...]) -> tuple[str, ...]:
+    return tuple(_short(repr(value)) for value in constants[:MAX_NAMES] if _is_plain(value))
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a constant is plain data of bounded size, so that its text is short work."""
+    if isinstance(value, tuple | frozenset):
+        return len(value) <= 32 and all(isinstance(item, _PLAIN) for item in value)
+    return isinstance(value, _PLAIN)
+
+
+def _short(text: object) -> str:
+    cut = text if isinstance(text, str) else "?"
+    return cut if len(cut) <= MAX_TEXT else cut[: MAX_TEXT - 1] + "…"

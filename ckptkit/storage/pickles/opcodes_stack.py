@@ -1,0 +1,303 @@
+"""Opcodes that move values: stack, marks, memo, containers and persistent ids.
+
+Source: CPython 3.14, `Lib/pickletools.py`.
+"""
+
+from ckptkit.model.inert import Instance
+from ckptkit.storage.pickles.keys import check_key
+from ckptkit.storage.pickles.machine import Machine
+from ckptkit.storage.pickles.opcodes_data import Opcode, decimal, line, unsigned
+
+
+def mark(m: Machine, at: int) -> int:
+    m.marks.append(m.stack)
+    m.stack = []
+    return at
+
+
+def pop_mark(m: Machine) -> list[object]:
+    """Return the values above the last mark and take it away."""
+    items = m.stack
+    m.stack = m.marks.pop()
+    return items
+
+
+def pop(m: Machine, at: int) -> int:
+    if m.stack:
+        m.stack.pop()
+    else:
+        pop_mark(m)
+    return at
+
+
+def pop_to_mark(m: Machine, at: int) -> int:
+    pop_mark(m)
+    return at
+
+
+def dup(m: Machine, at: int) -> int:
+    m.stack.append(m.stack[-1])
+    return at
+
+
+def stop(m: Machine, at: int) -> int:
+    m.root = m.stack.pop()
+    if m.stack or m.marks:
+        raise m.malformed("values are left on the stack at STOP", at - 1)
+    if m.limit != len(m.data) and at != m.limit:
+        raise m.malformed("STOP stands before the end of its frame", at - 1)
+    m.done = True
+    m.limit = at
+    return at
+
+
+def empty_tuple(m: Machine, at: int) -> int:
+    m.stack.append(())
+    return at
+
+
+def empty_list(m: Machine, at: int) -> int:
+    m.made += 1
+    m.stack.append([])
+    return at
+
+
+def empty_dict(m: Machine, at: int) -> int:
+    m.made += 1
+    m.stack.append({})
+    return at
+
+
+def empty_set(m: Machine, at: int) -> int:
+    m.made += 2
+    m.stack.append(set())
+    return at
+
+
+def tuple1(m: Machine, at: int) -> int:
+    m.made += 1
+    m.stack[-1] = (m.stack[-1],)
+    return at
+
+
+def tuple2(m: Machine, at: int) -> int:
+    m.made += 1
+    stack = m.stack
+    second = stack.pop()
+    stack[-1] = (stack[-1], second)
+    return at
+
+
+def tuple3(m: Machine, at: int) -> int:
+    m.made += 1
+    stack = m.stack
+    third = stack.pop()
+    second = stack.pop()
+    stack[-1] = (stack[-1], second, third)
+    return at
+
+
+def tuple_mark(m: Machine, at: int) -> int:
+    m.made += 1
+    items = m.stack
+    m.stack = m.marks.pop()
+    m.stack.append(tuple(items))
+    return at
+
+
+def list_mark(m: Machine, at: int) -> int:
+    m.made += 1
+    items = pop_mark(m)
+    m.stack.append(items)
+    return at
+
+
+def dict_mark(m: Machine, at: int) -> int:
+    m.made += 1
+    items = pop_mark(m)
+    value: dict[object, object] = {}
+    m.stack.append(value)
+    _set_items(m, value, items, at)
+    return at
+
+
+def frozenset_mark(m: Machine, at: int) -> int:
+    m.made += 2
+    items = pop_mark(m)
+    for item in items:
+        check_key(m, item, at)
+    m.stack.append(frozenset(items))
+    return at
+
+
+def append(m: Machine, at: int) -> int:
+    value = m.stack.pop()
+    _extend(m, m.stack[-1], [value], at)
+    return at
+
+
+def appends(m: Machine, at: int) -> int:
+    items = pop_mark(m)
+    _extend(m, m.stack[-1], items, at)
+    return at
+
+
+def _extend(m: Machine, target: object, items: list[object], at: int) -> None:
+    if isinstance(target, list):
+        target.extend(items)
+    elif isinstance(target, Instance):
+        target.items.extend(items)
+    else:
+        raise m.malformed(f"items are appended to a {type(target).__name__}", at - 1)
+
+
+def setitem(m: Machine, at: int) -> int:
+    stack = m.stack
+    value = stack.pop()
+    key = stack.pop()
+    _set_items(m, stack[-1], [key, value], at)
+    return at
+
+
+def setitems(m: Machine, at: int) -> int:
+    items = m.stack
+    m.stack = m.marks.pop()
+    _set_items(m, m.stack[-1], items, at)
+    return at
+
+
+def _set_items(m: Machine, target: object, items: list[object], at: int) -> None:
+    keys = items[::2]
+    if len(items) % 2:
+        raise m.malformed("a key without its value", at - 1)
+    if isinstance(target, dict):
+        for key in keys:
+            if type(key) is not str:
+                check_key(m, key, at)
+        target.update(zip(keys, items[1::2], strict=True))
+    elif isinstance(target, Instance):
+        target.pairs.extend(zip(keys, items[1::2], strict=True))
+    else:
+        raise m.malformed(f"items are set in a {type(target).__name__}", at - 1)
+
+
+def additems(m: Machine, at: int) -> int:
+    items = pop_mark(m)
+    target = m.stack[-1]
+    if isinstance(target, set):
+        for item in items:
+            check_key(m, item, at)
+        target.update(items)
+    elif isinstance(target, Instance):
+        target.items.extend(items)
+    else:
+        raise m.malformed(f"elements are added to a {type(target).__name__}", at - 1)
+    return at
+
+
+def _recall(m: Machine, key: int, at: int) -> None:
+    try:
+        m.stack.append(m.memo[key])
+    except KeyError:
+        raise m.malformed(f"memo entry {key} is missing", at - 1) from None
+
+
+def binget(m: Machine, at: int) -> int:
+    try:
+        m.stack.append(m.memo[m.data[at]])
+    except KeyError:
+        raise m.malformed(f"memo entry {m.data[at]} is missing", at - 1) from None
+    return at + 1
+
+
+def long_binget(m: Machine, at: int) -> int:
+    _recall(m, unsigned(m, at, 4), at)
+    return at + 4
+
+
+def get_text(m: Machine, at: int) -> int:
+    raw, end = line(m, at)
+    _recall(m, decimal(m, raw, at), at)
+    return end
+
+
+def binput(m: Machine, at: int) -> int:
+    m.memo[m.data[at]] = m.stack[-1]
+    return at + 1
+
+
+def long_binput(m: Machine, at: int) -> int:
+    end = at + 4
+    m.memo[int.from_bytes(m.data[at:end], "little")] = m.stack[-1]
+    return end
+
+
+def put_text(m: Machine, at: int) -> int:
+    raw, end = line(m, at)
+    key = decimal(m, raw, at)
+    if key < 0:
+        raise m.malformed("a negative memo key", at - 1)
+    m.memo[key] = m.stack[-1]
+    return end
+
+
+def memoize(m: Machine, at: int) -> int:
+    m.memo[len(m.memo)] = m.stack[-1]
+    return at
+
+
+def binpersid(m: Machine, at: int) -> int:
+    if m.persistent is None:
+        raise m.malformed("a persistent id, which this kind of pickle cannot hold", at - 1)
+    m.stack[-1] = m.persistent(m.stack[-1])
+    return at
+
+
+def persid_text(m: Machine, at: int) -> int:
+    raw, end = line(m, at)
+    if not raw.isascii():
+        raise m.malformed("a persistent id that is not ASCII", at - 1)
+    m.stack.append(raw.decode())
+    binpersid(m, at)
+    return end
+
+
+def out_of_band(m: Machine, at: int) -> int:
+    raise m.malformed("an out-of-band buffer (protocol 5), whose bytes are not in the file", at - 1)
+
+
+STACK_OPCODES: dict[bytes, Opcode] = {
+    b"(": mark,
+    b"0": pop,
+    b"1": pop_to_mark,
+    b"2": dup,
+    b".": stop,
+    b")": empty_tuple,
+    b"]": empty_list,
+    b"}": empty_dict,
+    b"\x8f": empty_set,
+    b"\x85": tuple1,
+    b"\x86": tuple2,
+    b"\x87": tuple3,
+    b"t": tuple_mark,
+    b"l": list_mark,
+    b"d": dict_mark,
+    b"\x91": frozenset_mark,
+    b"a": append,
+    b"e": appends,
+    b"s": setitem,
+    b"u": setitems,
+    b"\x90": additems,
+    b"h": binget,
+    b"j": long_binget,
+    b"g": get_text,
+    b"q": binput,
+    b"r": long_binput,
+    b"p": put_text,
+    b"\x94": memoize,
+    b"Q": binpersid,
+    b"P": persid_text,
+    b"\x97": out_of_band,
+    b"\x98": out_of_band,
+}
+"""Handlers by opcode byte."""

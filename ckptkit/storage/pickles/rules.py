@@ -1,0 +1,99 @@
+"""Rules that several tables of the allow-list share."""
+
+from ckptkit.model.inert import ClassRef, CodeFact, Instance
+from ckptkit.storage.pickles.machine import Entry, Machine, Refuse
+
+_PLAIN = (type(None), bool, int, float, complex, str, bytes, bytearray)
+
+
+def describe(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> Instance:
+    """Describe a call whatever its arguments are: they are inert, and so is the result."""
+    return Instance(ref, args)
+
+
+def describe_bare(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> Instance:
+    """Describe an instance that is made without arguments."""
+    if args:
+        raise Refuse("gets arguments where an instance never takes any")
+    return Instance(ref, ())
+
+
+def describe_plain(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> Instance:
+    """Describe a call whose arguments are single plain values."""
+    if not all(isinstance(arg, _PLAIN) for arg in args):
+        raise Refuse("gets an argument that is no plain value")
+    return Instance(ref, args)
+
+
+def describe_data(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> Instance:
+    """Describe a call whose arguments are data or descriptions, but name no global directly."""
+    if any(isinstance(arg, ClassRef) for arg in args):
+        raise Refuse("gets a class or function as an argument")
+    return Instance(ref, args)
+
+
+def member(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> Instance:
+    """Describe an enum member by its value."""
+    if len(args) != 1 or not isinstance(args[0], int | str | tuple):
+        raise Refuse("gets something that is no value of an enum member")
+    return Instance(ref, args)
+
+
+def reconstruct(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> object:
+    """`copyreg._reconstructor(cls, base, state)`: how protocols 0 and 1 make an instance."""
+    if len(args) != 3 or not isinstance(args[0], ClassRef) or not isinstance(args[1], ClassRef):
+        raise Refuse("gets something else than a class, its base and a state")
+    cls, base, state = args
+    if (base.module, base.name) == ("builtins", "object"):
+        if state is not None:
+            raise Refuse("gets a state for a class without a plain base")
+        return new_bare(m, cls)
+    raise Refuse(f"makes a subclass of {base}")
+
+
+def new_bare(m: Machine, cls: ClassRef) -> object:
+    """Make an instance of `cls` without arguments, as the policy allows it."""
+    entry = m.entries.get(id(cls))
+    if entry is None or entry.new is None:
+        raise Refuse(f"makes an instance of {cls}")
+    return entry.new(m, cls, ())
+
+
+def third_party(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> Instance:
+    """Describe an instance of a class that only outside code can give."""
+    if args:
+        raise Refuse("a class outside the allow-list gets arguments")
+    m.fact(CodeFact("instance", str(ref), m.where), code=True)
+    return Instance(ref, ())
+
+
+def third_party_state(m: Machine, instance: Instance, state: object) -> None:
+    """Take the state of such an instance where it is one that Python itself would set."""
+    slots = (
+        isinstance(state, tuple)
+        and len(state) == 2
+        and all(part is None or isinstance(part, dict) for part in state)
+    )
+    if not slots and not isinstance(state, dict):
+        raise Refuse("a class outside the allow-list gets a state that only its own code could take")
+    set_state(m, instance, state)
+
+
+def set_state(m: Machine, instance: Instance, state: object) -> None:
+    """Set the state of an instance; a second one is added to the first."""
+    if instance.state is None:
+        instance.state = state
+    elif isinstance(instance.state, dict) and isinstance(state, dict):
+        instance.state = instance.state | state
+    else:
+        raise Refuse("gets a second state")
+
+
+REFERENCE = Entry("named, never called")
+"""A class or function that may only be named."""
+BARE = Entry("described, never made", new=describe_bare)
+"""A class whose instances are described."""
+DESCRIBED = Entry("described, never called", call=describe, new=describe)
+"""A callable whose calls and instances are described, whatever they get."""
+MEMBER = Entry("enum member, described", call=member)
+"""An enumeration."""
