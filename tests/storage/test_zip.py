@@ -79,6 +79,7 @@ REFUSED = {
     "extra too long": (zip_bytes(M("r/a", b"1", local_extra=b"FB\x09\0Z")), "longer than the field"),
     "member comment": (zip_bytes(M("r/a", b"1", comment=b"x")), "comment"),
     "member on disk 2": (zip_bytes(M("r/a", b"1", central={"disk": 2})), "another disk"),
+    "version": (zip_bytes(M("r/a", b"1", central={"version": 64})), "asks for version 64"),
     "two disks": (zip_bytes(A, end={"disk": 1}), "split over several"),
     "two disks by zip64": (zip_bytes(A, wide={"disks": 2}), "split over several"),
     "count too small": (zip_bytes(A, B, end={"here": 1, "count": 1}), "behind the last record"),
@@ -150,15 +151,24 @@ ACCEPTED = {
     ),
     "zip64 sizes repeated": zip_bytes(M("r/a", b"11", local_extra=zip64(2, 2))),
     "zip64 offset": zip_bytes(
-        M("r/a", b"11", flags=0x808, descriptor="24", central={"offset": 0xFFFFFFFF}, central_extra=zip64(0),
-          local_extra=zip64(0))
+        M(
+            "r/a",
+            b"11",
+            flags=0x808,
+            descriptor="24",
+            central={"offset": 0xFFFFFFFF},
+            central_extra=zip64(0),
+            local_extra=zip64(0),
+        )
     ),
     "zip64 central": zip_bytes(
         M("r/a", b"11", central={"size": 0xFFFFFFFF, "packed": 0xFFFFFFFF}, central_extra=zip64(2, 2))
     ),
     "unix regular file": zip_bytes(M("r/a", b"1", central={"external": 0o100644 << 16})),
     "deflated": zip_bytes(M("r/a", b"1" * 1000, method=8)),
-} | {f"descriptor {n}": zip_bytes(M("r/a", b"11", flags=0x808, descriptor=n), B) for n in ("12", "16", "20", "24")}  # fmt: skip
+}
+for form in ("12", "16", "20", "24"):
+    ACCEPTED[f"descriptor {form}"] = zip_bytes(M("r/a", b"11", flags=0x808, descriptor=form), B)
 
 
 @pytest.mark.parametrize("data", ACCEPTED.values(), ids=ACCEPTED.keys())

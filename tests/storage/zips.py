@@ -66,8 +66,8 @@ def zip_bytes(*members: M, prefix=b"", between=b"", suffix=b"", end=None, wide=N
         body += m.gap
         c = real | {"made": 0x031E, "disk": 0, "internal": 0, "external": 0, "offset": offset} | m.central
         central += struct.pack(
-            "<4s6H3L5H2L", b"PK\1\2", c["made"], *(c[f] for f in LOCAL_FIELDS), len(raw), len(m.central_extra),
-            len(m.comment), c["disk"], c["internal"], c["external"], c["offset"],
+            "<4s6H3L5H2L", b"PK\1\2", c["made"], *(c[f] for f in LOCAL_FIELDS), len(raw),
+            len(m.central_extra), len(m.comment), c["disk"], c["internal"], c["external"], c["offset"],
         )  # fmt: skip
         central += raw + m.central_extra + m.comment
     body += between
@@ -83,8 +83,8 @@ def zip_bytes(*members: M, prefix=b"", between=b"", suffix=b"", end=None, wide=N
     if wide is not None:
         w = e | {"length": 44, "locator": len(body) + len(central), "disks": 1} | wide
         tail = struct.pack(
-            "<4sQ2H2L4Q", b"PK\6\6", w["length"], 45, 45, w["disk"], w["start"], w["here"], w["count"], w["size"],
-            w["offset"],
+            "<4sQ2H2L4Q", b"PK\6\6", w["length"], 45, 45, w["disk"], w["start"], w["here"], w["count"],
+            w["size"], w["offset"],
         )  # fmt: skip
         tail += struct.pack("<4sLQL", b"PK\6\7", 0, w["locator"], w["disks"])
     e |= end or {}

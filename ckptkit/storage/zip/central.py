@@ -22,6 +22,8 @@ _KNOWN_FLAGS = 0x0002 | 0x0004 | 0x0008 | 0x0800
 """Deflate strength (two bits), data descriptor, UTF-8 name."""
 _ENCRYPTED = 0x0001 | 0x0040 | 0x2000
 _DOS_DIRECTORY = 0x10
+_NEWEST_VERSION = 63
+"""Newest version of the format (times ten) that Python's reader opens."""
 _ZIP64 = 0x0001
 _REFUSED_EXTRAS = {0x7075: "a second name", 0x9901: "encryption", 0x0017: "encryption"}
 
@@ -53,7 +55,7 @@ def _record(data: bytes, at: int, where: str) -> tuple[Entry, int]:
     end = at + CENTRAL.size
     if end > len(data):
         refuse("zip directory holds fewer members than its end record says", where)
-    magic, made, _, flags, method, _, _, crc, packed, size, *rest = CENTRAL.unpack_from(data, at)
+    magic, made, needed, flags, method, _, _, crc, packed, size, *rest = CENTRAL.unpack_from(data, at)
     name_len, extra_len, comment_len, disk, _, attributes, offset = rest
     stop = end + name_len + extra_len
     if magic != CENTRAL_MAGIC or stop + comment_len > len(data):
@@ -65,6 +67,8 @@ def _record(data: bytes, at: int, where: str) -> tuple[Entry, int]:
     entry = Entry(name, raw, flags, method, crc, packed, size, offset)
     if comment_len or disk:
         refuse("member has a comment or lies on another disk", f"{where}:{name}")
+    if needed & 0xFF > _NEWEST_VERSION:
+        refuse(f"member asks for version {needed & 0xFF} of the zip format", f"{where}:{name}")
     if attributes:
         _check_kind(made, attributes, f"{where}:{name}")
     _check_entry(entry, where)
