@@ -7,7 +7,6 @@ from typing import Self
 
 import click
 
-from ckptkit.cli.words import one_line
 from ckptkit.errors import CkptkitError
 from ckptkit.version import __version__
 
@@ -105,6 +104,8 @@ def _silence_stdout() -> None:
 def _print(message: str) -> None:
     if sys.stderr is None:
         return
+    from ckptkit.report.styled import one_line
+
     try:
         click.echo(f"error: {one_line(message)}", err=True)
     except OSError:
