@@ -96,7 +96,7 @@ def build(
         lineage: As `lineage` or `carried` return it.
         files: Files beside the manifest; none where one file holds everything.
     """
-    ordered = sorted(tensors, key=lambda entry: (entry.role != MODEL, entry.name.encode()))
+    ordered = sorted(tensors, key=lambda entry: (entry.role != MODEL, entry.name))
     before = carried(checkpoint)
     return {
         "$schema": SCHEMA,

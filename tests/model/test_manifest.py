@@ -105,7 +105,7 @@ def test_rendering_is_utf_8_with_a_newline_and_repeatable() -> None:
 
 def test_half_a_utf_16_pair_is_refused() -> None:
     with pytest.raises(UnsupportedTensorError, match="UTF-16"):
-        m.render(build(tensors=[entry("a\ud800")]))
+        m.render(build(replace(CHECKPOINT, training_info={"note": "a\ud800"})))
 
 
 def test_the_digest_file_is_what_sha256sum_reads() -> None:

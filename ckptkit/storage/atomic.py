@@ -1,0 +1,220 @@
+"""Atomic outputs: a target is what it was before, or complete; never anything between.
+
+Everything is written beside the target under a name that ends in `.ckptkit-tmp`, brought to disk,
+and renamed. That name is locked while its run lives, so that a later run can tell what a dead one
+left behind and clear it away.
+"""
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ckptkit.errors import TargetExistsError, UsageError, WriteError
+from ckptkit.storage.locks import Lock
+from ckptkit.storage.output import Output, create
+from ckptkit.storage.swap import ASIDE, put_in_place, settle
+
+SUFFIX = ".ckptkit-tmp"
+
+_SPACE = "free some space or choose another disk"
+_REASONS = {
+    errno.ENOSPC: ("the disk is full", _SPACE),
+    errno.EDQUOT: ("the disk quota is used up", _SPACE),
+    errno.EFBIG: ("a file of this size is not allowed here", "choose another disk"),
+    errno.EACCES: ("may not be written", "check the permissions of its folder"),
+    errno.EPERM: ("may not be written", "check the permissions of its folder"),
+    errno.EROFS: ("lies on a read-only disk", "choose another path"),
+    errno.ENOTDIR: ("lies below something that is no folder", "choose another path"),
+}
+
+WhyNot = Callable[[Path], str]
+"""Says why a directory must not be replaced; empty where it may be."""
+
+
+@contextmanager
+def new_file(target: Path, *, force: bool, sources: Iterable[Path] = ()) -> Iterator[Output]:
+    """Give a file to write; when the block ends without an error it stands at `target`.
+
+    Args:
+        target: Where the file shall be. Missing folders above it are made.
+        force: Whether an existing file may be replaced.
+        sources: What the contents are made from.
+
+    Raises:
+        TargetExistsError: `target` exists and may not be replaced.
+        UsageError: `target` is one of `sources`, holds one or lies inside one.
+        WriteError: The system does not let it be written; nothing is left behind.
+    """
+
+    def check() -> None:
+        if os.path.lexists(target):
+            _check_file(target, force)
+
+    with _outcome(target):
+        check()
+        _protect(target, sources)
+        with _temporary(target, directory=False) as temp:
+            with create(temp, exist_ok=True) as output:
+                yield output
+            _finish(temp, target, check, force)
+
+
+@contextmanager
+def new_directory(
+    target: Path, *, force: bool, why_not: WhyNot, sources: Iterable[Path] = ()
+) -> Iterator[Path]:
+    """Give a directory to fill; when the block ends without an error it stands at `target`.
+
+    Files in it are to be made by `output.create`, which brings them to disk.
+
+    Args:
+        target: Where the directory shall be. Missing folders above it are made.
+        force: Whether an existing directory may be replaced.
+        why_not: Asked before an existing directory is replaced.
+        sources: What the contents are made from.
+
+    Raises:
+        TargetExistsError: `target` exists and may not be replaced.
+        UsageError: `target` is one of `sources`, holds one or lies inside one.
+        WriteError: The system does not let it be written; nothing is left behind.
+    """
+
+    def check() -> None:
+        if os.path.lexists(target):
+            _check_directory(target, force, why_not)
+
+    with _outcome(target):
+        check()
+        _protect(target, sources)
+        with _temporary(target, directory=True) as temp:
+            yield temp
+            sync_directory(temp)
+            _finish(temp, target, check, force)
+
+
+def _finish(temp: Path, target: Path, check: Callable[[], None], force: bool) -> None:
+    check()
+    put_in_place(temp, target, replace=force)
+    sync_directory(target.parent)
+
+
+def _check_file(target: Path, force: bool) -> None:
+    if target.is_symlink() or not target.is_file():
+        raise TargetExistsError("exists and is no regular file; nothing else is replaced", where=str(target))
+    if not force:
+        raise TargetExistsError("exists already", where=str(target), fix="--force replaces it")
+
+
+def _check_directory(target: Path, force: bool, why_not: WhyNot) -> None:
+    if target.is_symlink() or not target.is_dir():
+        raise TargetExistsError("exists and is no directory; nothing else is replaced", where=str(target))
+    if not force:
+        raise TargetExistsError("exists already", where=str(target), fix="--force replaces a bundle")
+    reason = why_not(target)
+    if reason:
+        raise TargetExistsError(f"{reason}: not replaced", where=str(target), fix="choose another path")
+
+
+def _protect(target: Path, sources: Iterable[Path]) -> None:
+    """Refuse a target that is a source, holds one, or lies inside one."""
+    place = target.resolve()
+    for source in sources:
+        known = source.resolve()
+        same = os.path.lexists(target) and source.exists() and target.samefile(source)
+        if same or place == known or place in known.parents or known in place.parents:
+            raise UsageError(
+                f"would write over or into the source {source}", where=str(target), fix="choose another path"
+            )
+
+
+@contextmanager
+def _outcome(target: Path) -> Iterator[None]:
+    """Turn what the system refuses into the error that says so."""
+    try:
+        yield
+    except FileExistsError as error:
+        raise TargetExistsError("appeared while it was being written", where=str(target)) from error
+    except OSError as error:
+        what, fix = _REASONS.get(error.errno or 0, (f"cannot be written: {error.strerror}", ""))
+        raise WriteError(f"{what}; nothing was written", where=str(target), fix=fix) from error
+
+
+@contextmanager
+def _temporary(target: Path, *, directory: bool) -> Iterator[Path]:
+    """Make a locked temporary beside `target`; what stands at its name goes when the block ends."""
+    with _made_folders(target.parent):
+        clear_leftovers(target.parent)
+        temp, lock = _locked(target, directory)
+        try:
+            yield temp
+        finally:
+            lock.release()
+            _remove(temp)
+
+
+def _locked(target: Path, directory: bool) -> tuple[Path, Lock]:
+    while True:
+        # Only a part of the target's name, so that a long one stays within the system's limit.
+        temp = target.parent / f".{target.name[:40]}.{secrets.token_hex(4)}{SUFFIX}"
+        if directory:
+            temp.mkdir()
+        else:
+            temp.touch(exist_ok=False)
+        lock = Lock(temp)
+        # Between making and locking it, another run may have taken it for a leftover.
+        if os.path.lexists(temp):
+            return temp, lock
+        lock.release()
+
+
+@contextmanager
+def _made_folders(folder: Path) -> Iterator[None]:
+    """Make `folder` and those above it; after an error the ones that were made go again."""
+    missing = []
+    while not os.path.lexists(folder):
+        missing.append(folder)
+        folder = folder.parent
+    try:
+        for path in reversed(missing):
+            path.mkdir(exist_ok=True)
+        yield
+    except BaseException:
+        for path in missing:
+            with suppress(OSError):
+                path.rmdir()
+        raise
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Clear away what runs that died left in `folder`; what a living run holds stays."""
+    for path in folder.glob(f".*{SUFFIX}"):
+        lock = Lock(path)
+        if lock.held:
+            _remove(path)
+        lock.release()
+    for path in folder.glob(f".*{ASIDE}"):
+        done = settle(path)
+        if done:
+            _remove(done)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def sync_directory(path: Path) -> None:
+    """Bring the names in a directory to disk, where the system can."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

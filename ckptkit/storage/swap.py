@@ -1,0 +1,84 @@
+"""Put a finished file or directory in its place, in one step where the system has one."""
+
+import ctypes
+import errno
+import os
+import sys
+from pathlib import Path
+
+ASIDE = ".ckptkit-old"
+"""End of the name under which an old directory waits where the system cannot exchange two."""
+
+_AT_FDCWD = -100
+_NOREPLACE, _EXCHANGE = 1, 2
+"""Flags of renameat2 (Linux `include/uapi/linux/fs.h`)."""
+_UNSUPPORTED = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
+
+
+def put_in_place(temp: Path, target: Path, *, replace: bool) -> None:
+    """Rename `temp` to `target`.
+
+    Args:
+        temp: The finished file or directory, on the same file system.
+        target: Its place. What stood there before is gone or, for a directory, stands at `temp`.
+        replace: Whether something may stand at `target`.
+
+    Raises:
+        FileExistsError: Something stands there and may not be replaced.
+        OSError: The system refuses.
+    """
+    if replace and os.path.lexists(target):
+        if temp.is_dir():
+            _exchange(temp, target)
+        else:
+            temp.replace(target)
+    elif not _renameat2(temp, target, _NOREPLACE):
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+        temp.rename(target)
+
+
+def aside_of(target: Path) -> Path:
+    """Return where an old directory waits while the new one takes its place."""
+    return target.with_name(f".{target.name}{ASIDE}")
+
+
+def settle(aside: Path) -> Path | None:
+    """Bring an old directory back whose replacement never came.
+
+    Returns:
+        `aside` itself where it can be removed, because the replacement did come; else None.
+    """
+    target = aside.with_name(aside.name[1:].removesuffix(ASIDE))
+    if os.path.lexists(target):
+        return aside
+    aside.rename(target)
+    return None
+
+
+def _exchange(temp: Path, target: Path) -> None:
+    if _renameat2(temp, target, _EXCHANGE):
+        return
+    aside = aside_of(target)
+    target.rename(aside)
+    try:
+        temp.rename(target)
+    except OSError:
+        aside.rename(target)
+        raise
+    aside.rename(temp)
+
+
+def _renameat2(old: Path, new: Path, flags: int) -> bool:
+    """Rename with `flags`; False where the system or the file system knows no such call."""
+    if not sys.platform.startswith("linux"):
+        return False
+    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if call is None:
+        return False
+    if call(_AT_FDCWD, os.fsencode(old), _AT_FDCWD, os.fsencode(new), flags) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in _UNSUPPORTED:
+        return False
+    raise OSError(code, os.strerror(code), str(new))

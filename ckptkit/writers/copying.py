@@ -1,0 +1,117 @@
+"""One pass over tensor bytes: read in pieces, hashed twice and written, never whole in memory."""
+
+import hashlib
+import queue
+import threading
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Protocol, Self, runtime_checkable
+
+from ckptkit.errors import IntegrityError
+from ckptkit.model.source import Source
+from ckptkit.writers.plan import Planned
+
+_PIECE_BYTES = 2 << 20
+_WAITING = 4
+"""Pieces that may wait for a hash; together with `_PIECE_BYTES` this bounds the memory in use."""
+
+Write = Callable[[bytes], object]
+
+
+@runtime_checkable
+class Verifiable(Protocol):
+    """A source that knows a checksum of its bytes, such as a zip member."""
+
+    def verify(self) -> None:
+        """Read what has not been read in order yet and raise if the checksum differs."""
+
+
+class BackgroundHash:
+    """Updates hashes in a thread of its own; hashlib lets other threads run meanwhile."""
+
+    def __init__(self) -> None:
+        self._waiting: queue.Queue[tuple[Callable[[bytes], object], bytes] | None] = queue.Queue(_WAITING)
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        """Start the thread."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wait until everything given so far is hashed, and end the thread."""
+        self._waiting.put(None)
+        self._thread.join()
+
+    def update(self, update: Callable[[bytes], object], piece: bytes) -> None:
+        """Have `update(piece)` called, after all that was given before."""
+        self._waiting.put((update, piece))
+
+    def _run(self) -> None:
+        while (item := self._waiting.get()) is not None:
+            update, piece = item
+            update(piece)
+
+
+@dataclass(slots=True)
+class Copy:
+    """What came of one tensor.
+
+    Attributes:
+        planned: The tensor.
+        crc32: CRC of its bytes, where it was asked for.
+        state: Digest of its bytes; complete once the `BackgroundHash` is left.
+    """
+
+    planned: Planned
+    crc32: int = 0
+    state: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of the bytes."""
+        return self.state.hexdigest()
+
+
+def copy(planned: Planned, write: Write, hashes: BackgroundHash, *, crc: bool = False) -> Copy:
+    """Give the logical bytes of a tensor to `write`, and hash them.
+
+    Args:
+        planned: What to copy.
+        write: Takes each piece in turn.
+        hashes: Hashes the tensor beside the writing.
+        crc: Whether to compute the CRC as well.
+    """
+    made = Copy(planned)
+    for piece in planned.tensor.pieces(_PIECE_BYTES):
+        hashes.update(made.state.update, piece)
+        if crc:
+            made.crc32 = zlib.crc32(piece, made.crc32)
+        write(piece)
+    return made
+
+
+def check(copies: Iterable[Copy]) -> None:
+    """Compare what was copied with what the source says of it.
+
+    Raises:
+        IntegrityError: A tensor's bytes differ from the digest that the source records.
+        UnreadableCheckpointError: A member of the source differs from its CRC.
+    """
+    sources: dict[int, Source] = {}
+    for made in copies:
+        tensor, name = made.planned.tensor, made.planned.name
+        if tensor.sha256 and tensor.sha256 != made.sha256:
+            raise IntegrityError(
+                f"tensor {name} differs from its digest: expected {tensor.sha256}, got {made.sha256}",
+                where=tensor.storage.source.name,
+                fix="restore the file from its source",
+            )
+        sources[id(tensor.storage.source)] = tensor.storage.source
+    for source in sources.values():
+        if isinstance(source, Verifiable):
+            source.verify()

@@ -1,0 +1,85 @@
+"""Where a bundle comes from: the source's files, their digests, and what must not be touched."""
+
+import hashlib
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ckptkit.errors import CkptkitError, ManifestError
+from ckptkit.model import manifest
+from ckptkit.model.checkpoint import Checkpoint, SourceFile
+
+_PIECE_BYTES = 1 << 20
+
+
+def sources(checkpoint: Checkpoint) -> Iterator[Path]:
+    """Yield the paths that no output may touch: what was named, and each file that was read."""
+    path = Path(checkpoint.path)
+    yield path
+    folder = path if path.is_dir() else path.parent
+    for file in checkpoint.files:
+        yield folder / file.path
+    if checkpoint.container == "directory":
+        yield folder
+
+
+class Origin:
+    """The lineage of a bundle, its digests computed beside the copying.
+
+    A v2 source hands on the lineage that it has; a legacy source's files are hashed in a thread.
+    """
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self._checkpoint = checkpoint
+        self._carried = manifest.carried(checkpoint).get("lineage")
+        self._digests: dict[str, str] = {}
+        self._failure: CkptkitError | OSError | None = None
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        """Start to hash the source's files."""
+        if self._carried is None:
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give up what is not hashed by now."""
+        self._stopped = True
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def lineage(self) -> Mapping[str, object]:
+        """Return the lineage, once all files are hashed.
+
+        Raises:
+            ManifestError: The source's own lineage is no object.
+            CkptkitError: A file could not be read.
+        """
+        if self._carried is not None:
+            if not isinstance(self._carried, Mapping):
+                raise ManifestError("lineage is no object", where=self._checkpoint.path)
+            return self._carried
+        self._thread.join()
+        if self._failure is not None:
+            raise self._failure
+        return manifest.lineage(self._checkpoint, self._digests)
+
+    def _run(self) -> None:
+        try:
+            for file in self._checkpoint.files:
+                self._digests[file.path] = self._hash(file)
+        except (CkptkitError, OSError) as error:
+            self._failure = error
+
+    def _hash(self, file: SourceFile) -> str:
+        state, size = hashlib.sha256(), file.source.size
+        for at in range(0, size, _PIECE_BYTES):
+            if self._stopped:
+                break
+            state.update(file.source.read(at, min(_PIECE_BYTES, size - at)))
+        return state.hexdigest()
