@@ -14,5 +14,9 @@ RULES = (
         "outside "
         "of them; with one allowed form for each, no byte of the file can change unnoticed.",
         "Convert again; a file that `torch.save` wrote anew is no longer a verifiable bundle.",
+        musts=(
+            "TOR-006",
+            "TOR-007",
+        ),
     ),
 )

@@ -102,6 +102,7 @@ RULES = (
         "point to is "
         "not part of the bundle and can change without it.",
         "Fetch the file (`git lfs pull`, `dvc pull`, or another copy of the bundle), or convert again.",
+        musts=("INT-001",),
         check=check_missing,
     ),
     Rule(
@@ -113,6 +114,7 @@ RULES = (
         "A shorter file is a broken download or an interrupted save; a longer one carries bytes that nobody "
         "vouches for. The size is compared before any digest, which costs nothing.",
         "Fetch the file again, or convert again.",
+        musts=("INT-002",),
         check=check_sizes,
     ),
     Rule(
@@ -137,6 +139,10 @@ RULES = (
         "nothing has checked it. It is recognised by its first bytes.",
         "Delete it, or move it out of the bundle. A file that belongs to the bundle is listed by "
         "converting again.",
+        musts=(
+            "BUN-003",
+            "INT-004",
+        ),
         check=check_unlisted_models,
     ),
 )

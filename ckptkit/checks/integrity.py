@@ -113,6 +113,7 @@ RULES = (
         "file from another run. The network may still load and be quietly wrong.",
         "Restore the file from its source; the message gives name and digest of the file that the bundle "
         "was made from. If the change was meant, write a new bundle.",
+        musts=("INT-005",),
         check=check_tensors,
     ),
     Rule(
@@ -124,6 +125,7 @@ RULES = (
         "Every tensor listed may still be intact: the change can lie in a header, in padding, or in a part "
         "that no tensor covers. Where a tensor accounts for it, CK301 is reported in its stead.",
         "Restore the file from its source, or convert again.",
+        musts=("INT-003",),
         check=check_files,
     ),
     Rule(
@@ -136,6 +138,7 @@ RULES = (
         "the same tensors. It is computed from names, types, shapes and tensor digests, so one of these "
         "was changed without the others.",
         "Restore the manifest from its source, or convert again.",
+        musts=("INT-010",),
         check=check_content,
     ),
     Rule(
@@ -149,6 +152,7 @@ RULES = (
         "`ckpt.sha256`), so that a change to a name, a shape or the training info is noticed as well.",
         "Restore both files from their source. After an edit that was meant: `sha256sum ckpt.json > "
         "ckpt.json.sha256`.",
+        musts=("INT-011",),
         check=check_manifest_digest,
     ),
 )

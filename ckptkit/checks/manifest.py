@@ -3,29 +3,13 @@
 from collections.abc import Iterator, Mapping
 
 from ckptkit.checks import Rule
-from ckptkit.checks.view import at, bundle_of, manifest_of, manifest_place
+from ckptkit.checks.view import MAJOR, MINOR, at, bundle_of, manifest_of, manifest_place, version_of
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.finding import Finding, Severity
 from ckptkit.version import SPEC_VERSION
 
-MAJOR, MINOR = (int(part) for part in SPEC_VERSION.split("."))
 KNOWN_EXTENSIONS: frozenset[str] = frozenset()
 """Critical extensions that this version understands."""
-
-
-def version_of(manifest: Mapping[str, object]) -> tuple[int, int] | None:
-    """Return (major, minor) of `spec_version`; None where it is missing or not of that form."""
-    text = manifest.get("spec_version")
-    major, dot, minor = text.partition(".") if isinstance(text, str) else ("", "", "")
-    if dot and all(part.isascii() and part.isdigit() and len(part) < 9 for part in (major, minor)):
-        return int(major), int(minor)
-    return None
-
-
-def is_foreign(manifest: Mapping[str, object]) -> bool:
-    """Whether the manifest states another major version, so that its fields may mean anything."""
-    version = version_of(manifest)
-    return version is not None and version[0] != MAJOR
 
 
 def check_parse(checkpoint: Checkpoint) -> Iterator[Finding]:
@@ -39,7 +23,7 @@ def check_parse(checkpoint: Checkpoint) -> Iterator[Finding]:
 def check_schema(checkpoint: Checkpoint) -> Iterator[Finding]:
     """Report what the manifest schema forbids (CK202), and fields that it does not define (CK206)."""
     manifest = manifest_of(checkpoint)
-    if bundle_of(checkpoint) is None or is_foreign(manifest):
+    if bundle_of(checkpoint) is None:
         return
     from ckptkit.schema import validate_manifest
 
@@ -52,12 +36,13 @@ def check_schema(checkpoint: Checkpoint) -> Iterator[Finding]:
 
 def check_major(checkpoint: Checkpoint) -> Iterator[Finding]:
     """Report a major version that this reader does not know."""
-    manifest = manifest_of(checkpoint)
-    if is_foreign(manifest):
+    manifest = checkpoint.bundle.manifest if checkpoint.bundle else None
+    version = version_of(manifest or {})
+    if version is not None and version[0] != MAJOR:
         yield Finding(
             "CK203",
             Severity.ERROR,
-            f"spec_version {manifest['spec_version']} is not known; this ckptkit reads {MAJOR}.x",
+            f"spec_version {version[0]}.{version[1]} is not known; this ckptkit reads {MAJOR}.x",
             manifest_place(checkpoint),
             at(checkpoint, "/spec_version"),
             "install a newer ckptkit",
@@ -77,6 +62,18 @@ def check_critical(checkpoint: Checkpoint) -> Iterator[Finding]:
                 at(checkpoint, f"/critical/{index}"),
                 "install a ckptkit that knows the extension",
             )
+
+
+def check_declared(checkpoint: Checkpoint) -> Iterator[Finding]:
+    """Report names in `critical` that no member of `extensions` has."""
+    manifest = manifest_of(checkpoint)
+    critical, extensions = manifest.get("critical"), manifest.get("extensions")
+    declared = extensions if isinstance(extensions, Mapping) else {}
+    for index, name in enumerate(critical if isinstance(critical, list) else ()):
+        if isinstance(name, str) and name not in declared:
+            message = f"{name!r} is critical, and extensions has no such member"
+            place, pointer = manifest_place(checkpoint), at(checkpoint, f"/critical/{index}")
+            yield Finding("CK214", Severity.ERROR, message, place, pointer)
 
 
 def check_minor(checkpoint: Checkpoint) -> Iterator[Finding]:
@@ -100,6 +97,7 @@ RULES = (
         "Two JSON parsers may read such a document differently, and a digest over it would then protect two "
         "meanings at once. It is refused before any schema is applied.",
         'Write the manifest with ckptkit. Non-finite numbers have their own form, `{"$float": "-inf"}`.',
+        musts=("MAN-001",),
         check=check_parse,
     ),
     Rule(
@@ -111,6 +109,15 @@ RULES = (
         "A field that is missing, of another type or out of range cannot be relied on by any reader. Every "
         "violation is listed with its JSON pointer.",
         "Mend the field, or write the bundle again from its source.",
+        musts=(
+            "MAN-002",
+            "MAN-003",
+            "MAN-007",
+            "MAN-008",
+            "MAN-009",
+            "MAN-011",
+            "MAN-013",
+        ),
         check=check_schema,
     ),
     Rule(
@@ -121,6 +128,7 @@ RULES = (
         "The manifest states a major version of the specification that this ckptkit does not know.",
         "A new major version may give another meaning to every field, so none of them is looked at.",
         "Install a ckptkit that knows the version.",
+        musts=("VER-001",),
         check=check_major,
     ),
     Rule(
@@ -132,6 +140,7 @@ RULES = (
         "A writer marks an extension as critical when a reader that ignores it would read the bundle "
         "wrongly. It has to be refused by name.",
         "Install a version or plugin that understands the extension, or write the bundle without it.",
+        musts=("VER-005",),
         check=check_critical,
     ),
     Rule(
@@ -142,6 +151,7 @@ RULES = (
         "The manifest states a newer minor version of the specification than this ckptkit knows.",
         "Minor versions only add what older readers may ignore. What was added has not been checked.",
         "Install a newer ckptkit to check the additions as well.",
+        musts=("VER-002",),
         check=check_minor,
     ),
     Rule(
@@ -153,6 +163,20 @@ RULES = (
         "Readers ignore such a field, so a misspelt one silently does nothing. Under `--strict` it is an "
         "error; there only `x-*` names may be added.",
         "Correct the spelling, or move the field to `extensions` under a name that starts with `x-`.",
+        musts=("VER-004",),
         strict=Severity.ERROR,
+    ),
+    Rule(
+        "CK214",
+        "undeclared-extension",
+        Severity.ERROR,
+        1,
+        "A name in `critical` is no member of `extensions`.",
+        "What a reader has to understand must be there to be read. A name without content is a "
+        "misspelling, or "
+        "the extension was lost on the way.",
+        "Add the extension, or take its name out of `critical`.",
+        musts=("VER-006",),
+        check=check_declared,
     ),
 )

@@ -98,6 +98,7 @@ RULES = (
         "that takes "
         "the first and one that takes the last load different networks from the same bundle.",
         "Write the bundle again from its source; state dicts cannot hold a name twice.",
+        musts=("MAN-005",),
         check=check_tensor_names,
     ),
     Rule(
@@ -110,6 +111,10 @@ RULES = (
         "publish files that are none of its business; backslashes and drive letters do the same on Windows.",
         "Do not use the bundle unless you know how it came about. Paths are relative to `ckpt.json`, "
         "with `/`.",
+        musts=(
+            "MAN-003",
+            "MAN-008",
+        ),
         check=check_paths,
     ),
     Rule(
@@ -122,6 +127,7 @@ RULES = (
         "bundle that "
         "passes here would fail there, or be another one.",
         "Rename one of the files and write the manifest again.",
+        musts=("MAN-004",),
         check=check_path_collisions,
     ),
 )

@@ -7,6 +7,7 @@ from ckptkit.checks.contents import held_tensors
 from ckptkit.checks.names import path_problem
 from ckptkit.checks.view import (
     DEPLOY,
+    TRAINING_PREFIX,
     TensorEntry,
     at,
     bundle_of,
@@ -72,6 +73,29 @@ def _overlaps(checkpoint: Checkpoint, spans: list[tuple[int, int, TensorEntry]])
             yield _on_manifest(checkpoint, "CK307", entry, message)
         if offset + size > end:
             end, owner = offset + size, entry.name
+
+
+def check_roles(checkpoint: Checkpoint) -> Iterator[Finding]:
+    """Report a directory without one file for the model, and tensors in the wrong file."""
+    bundle = bundle_of(checkpoint)
+    if bundle is None or bundle.encoding != DEPLOY:
+        return
+    place, pointer = manifest_place(checkpoint), at(checkpoint, "/files")
+    for role, least in (("model", 1), ("training", 0)):
+        count = sum(1 for file in file_entries(checkpoint) if file.role == role)
+        if not least <= count <= 1:
+            message = f"{count} files have the role {role!r}, {'exactly' if least else 'at most'} one may"
+            yield Finding("CK212", Severity.ERROR, message, place, pointer)
+    roles = {file.path: file.role for file in file_entries(checkpoint)}
+    for entry in tensor_entries(checkpoint):
+        role = roles.get(entry.file, "model")
+        if role not in WEIGHT_ROLES:
+            problem = f"lies in {entry.file!r}, whose role is {role!r}"
+        elif role == "training" and not entry.name.startswith(TRAINING_PREFIX):
+            problem = f"lies among the training tensors; their names start with {TRAINING_PREFIX}"
+        else:
+            continue
+        yield _on_manifest(checkpoint, "CK212", entry, problem)
 
 
 def check_aliases(checkpoint: Checkpoint) -> Iterator[Finding]:
@@ -173,6 +197,19 @@ def _on_manifest(checkpoint: Checkpoint, code: str, entry: TensorEntry, problem:
 
 RULES = (
     Rule(
+        "CK212",
+        "file-roles",
+        Severity.ERROR,
+        1,
+        "A directory has no single file for the model's tensors, or a tensor lies in a file of another role.",
+        "The role tells a reader which file to map for inference and which one only matters for "
+        "training on. It "
+        "also decides which tensors the content digest covers.",
+        "Write the bundle again from its source.",
+        musts=("DEP-001",),
+        check=check_roles,
+    ),
+    Rule(
         "CK307",
         "tensor-placement",
         Severity.ERROR,
@@ -182,6 +219,12 @@ RULES = (
         "Tensors that "
         "overlap without being declared aliases change together when one is written.",
         "Write the bundle again from its source.",
+        musts=(
+            "INT-006",
+            "INT-007",
+            "MAN-006",
+            "TOR-004",
+        ),
         check=check_placement,
     ),
     Rule(
@@ -194,6 +237,7 @@ RULES = (
         "leaves it "
         "open which bytes the name stands for.",
         "Write the bundle again from its source.",
+        musts=("INT-009",),
         check=check_aliases,
     ),
     Rule(
@@ -206,6 +250,12 @@ RULES = (
         "reads the "
         "manifest. Both have to give the same tensors.",
         "Restore the file from its source, or convert again.",
+        musts=(
+            "DEP-002",
+            "DEP-003",
+            "DEP-004",
+            "INT-008",
+        ),
         check=check_headers,
     ),
 )

@@ -95,6 +95,7 @@ RULES = (
         "Formats are recognised by their bytes and members, never by a file name's ending.",
         "Check the path. If the file comes from a training run, see whether the download or the copy is "
         "complete; an archive (7z, tar.gz) has to be unpacked first.",
+        musts=("BUN-001",),
     ),
     Rule(
         "CK101",
@@ -108,6 +109,25 @@ RULES = (
         "reading that could be trusted, so none is offered.",
         "Fetch or copy the file again and compare its size and sha256 with the origin. Nothing in it is "
         "repaired or guessed.",
+        musts=(
+            "DEP-002",
+            "DEP-003",
+            "DEP-004",
+            "LEG-001",
+            "PKL-002",
+            "PKL-004",
+            "SB3-001",
+            "SB3-002",
+            "SNK-001",
+            "TOR-002",
+            "TOR-005",
+            "ZIP-001",
+            "ZIP-002",
+            "ZIP-003",
+            "ZIP-004",
+            "ZIP-005",
+            "ZIP-006",
+        ),
     ),
     Rule(
         "CK102",
@@ -122,6 +142,15 @@ RULES = (
         "Do not load the file with pickle, torch.load(weights_only=False) or Stable-Baselines3. Get it from "
         "a source you trust, saved as a state dict. If the name is harmless and common, report it: the "
         "allow-list grows by evidence.",
+        musts=(
+            "BUN-003",
+            "LEV-003",
+            "PKL-001",
+            "SB3-001",
+            "SB3-003",
+            "SNK-002",
+            "TOR-008",
+        ),
         check=check_globals,
     ),
     Rule(
@@ -135,6 +164,11 @@ RULES = (
         "deserves a look before anyone loads it.",
         "See `ckptkit inspect` for names and constants of the code. Save the model again as "
         "`torch.save(model.state_dict(), …)`.",
+        musts=(
+            "BUN-003",
+            "LEV-004",
+            "PKL-003",
+        ),
         check=check_unexpected_code,
     ),
     Rule(
@@ -149,6 +183,7 @@ RULES = (
         "Dequantize or densify the tensor (`tensor.dequantize()`, `tensor.to_dense()`) where it was "
         "saved, and "
         "save it again.",
+        musts=("LEV-005",),
     ),
     Rule(
         "CK105",
@@ -159,6 +194,12 @@ RULES = (
         "A newer version may mean other things by the same names. Guessing would give weights in the wrong "
         "places without any sign of it.",
         "Install a newer ckptkit, or save the file again with the version that the message names as known.",
+        musts=(
+            "CKD-001",
+            "LEG-002",
+            "TOR-001",
+            "VER-003",
+        ),
     ),
     Rule(
         "CK106",
@@ -170,6 +211,7 @@ RULES = (
         "are checked before anything is read or allocated.",
         "If the file is honest, report it with the figure in the message; bounds are set far above every "
         "known checkpoint.",
+        musts=("LIM-001",),
     ),
     Rule(
         "CK107",
@@ -194,6 +236,10 @@ RULES = (
         "outputs.",
         "Convert a legacy file: `ckptkit convert SRC --to deploy -o DST`. `ckptkit inspect` says what the "
         "next level lacks.",
+        musts=(
+            "LEV-001",
+            "LEV-002",
+        ),
     ),
     Rule(
         "CK109",
@@ -215,6 +261,7 @@ RULES = (
         "A clone without large files holds short text files instead. The weights have not been checked, so "
         "the result is incomplete (exit status 2) and not clean.",
         "`git lfs pull` or `dvc pull`, then run the check again.",
+        musts=("BUN-002",),
     ),
     Rule(
         "CK111",

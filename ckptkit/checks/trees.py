@@ -116,6 +116,7 @@ RULES = (
         "tensor cannot "
         "be restored, a tensor without a name would be lost on the next conversion.",
         "Write the bundle again from its source.",
+        musts=("MAN-012",),
         check=check_training_refs,
     ),
     Rule(
@@ -128,6 +129,7 @@ RULES = (
         "reads the "
         "manifest: with two versions they would build two networks.",
         "Write the file with ckptkit. Whoever edits the dict has to edit the manifest as well.",
+        musts=("TOR-003",),
         check=check_embedded,
     ),
     Rule(
@@ -140,6 +142,7 @@ RULES = (
         "fixed form. "
         "A value that breaks the form cannot be given back as what it was.",
         "Write the manifest with ckptkit, or correct the value as `spec/manifest.md` says under Trees.",
+        musts=("MAN-010",),
         check=check_decodes,
     ),
 )

@@ -11,9 +11,11 @@ from typing import TypeGuard
 from ckptkit.model.bundle import BundleFacts
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.dtype import BY_NAME
+from ckptkit.version import SPEC_VERSION
 
 DEPLOY = "deploy"
 """`BundleFacts.encoding` of a directory."""
+MAJOR, MINOR = (int(part) for part in SPEC_VERSION.split("."))
 TREES = ("model_config", "training_info", "training_state")
 """Manifest fields that are trees (`model.tree`)."""
 TRAINING_ROLE = "training"
@@ -86,16 +88,31 @@ class FileEntry:
         return f"/files/{self.index}"
 
 
-def manifest_of(checkpoint: Checkpoint) -> Mapping[str, object]:
-    """Return the parsed manifest; empty where there is none."""
+def bundle_of(checkpoint: Checkpoint) -> BundleFacts | None:
+    """Return the facts of a bundle whose manifest has one reading and a known major version.
+
+    None for anything else, so that no field of a manifest from the future is looked at.
+    """
     bundle = checkpoint.bundle
+    if bundle is None or bundle.manifest is None or bundle.parse_problems:
+        return None
+    version = version_of(bundle.manifest)
+    return None if version is not None and version[0] != MAJOR else bundle
+
+
+def manifest_of(checkpoint: Checkpoint) -> Mapping[str, object]:
+    """Return the manifest under the conditions of `bundle_of`; empty otherwise."""
+    bundle = bundle_of(checkpoint)
     return bundle.manifest if bundle is not None and bundle.manifest is not None else {}
 
 
-def bundle_of(checkpoint: Checkpoint) -> BundleFacts | None:
-    """Return the facts of a bundle whose manifest parsed; None for anything else."""
-    bundle = checkpoint.bundle
-    return bundle if bundle is not None and bundle.manifest is not None else None
+def version_of(manifest: Mapping[str, object]) -> tuple[int, int] | None:
+    """Return (major, minor) of `spec_version`; None where it is missing or not of that form."""
+    text = manifest.get("spec_version")
+    major, dot, minor = text.partition(".") if isinstance(text, str) else ("", "", "")
+    if dot and all(part.isascii() and part.isdigit() and len(part) < 9 for part in (major, minor)):
+        return int(major), int(minor)
+    return None
 
 
 def tensor_entries(checkpoint: Checkpoint) -> tuple[TensorEntry, ...]:
@@ -113,11 +130,11 @@ def file_entries(checkpoint: Checkpoint) -> tuple[FileEntry, ...]:
 def is_training(checkpoint: Checkpoint, entry: TensorEntry) -> bool:
     """Whether a tensor belongs to the training state and not to the model.
 
-    In a directory the role of its file says so, in a torch dict its name.
+    In a directory the role of its file says so, in a torch dict the part that holds it.
     """
     if entry.file:
         return any(f.path == entry.file and f.role == TRAINING_ROLE for f in file_entries(checkpoint))
-    return entry.name.startswith(TRAINING_PREFIX)
+    return entry.name.startswith(TRAINING_PREFIX) and entry.name not in checkpoint.tensors
 
 
 def manifest_place(checkpoint: Checkpoint) -> str:

@@ -17,7 +17,7 @@ def plain(report: Report) -> Iterator[Line]:
     for result in report.results:
         for finding in result.findings:
             weight = "" if finding.severity is Severity.ERROR else f"{finding.severity}: "
-            fix = f" ({finding.fix})" if finding.fix else ""
+            fix = f" · fix: {finding.fix}" if finding.fix else ""
             path = finding.path or result.path
             yield line(f"{path}: {finding.code} {weight}{_message(finding)}{fix}")
     yield _summary(report)
