@@ -181,6 +181,8 @@ _DECODERS: dict[str, _Decoder] = {
 def tensors_in(value: object, prefix: str = "training_state") -> dict[str, Tensor]:
     """Return the tensors of a tree under the names that they are stored by: their dotted paths.
 
+    Where two paths read alike (`{"a.b": …}` and `{"a": {"b": …}}`), later ones get `~2`, `~3` …
+
     Args:
         value: A tree.
         prefix: First part of each name; it keeps them apart from the model's own names.
@@ -188,8 +190,12 @@ def tensors_in(value: object, prefix: str = "training_state") -> dict[str, Tenso
     found: dict[str, Tensor] = {}
 
     def collect(tensor: Tensor, path: str) -> str:
-        found[path] = tensor
-        return path
+        name, count = path, 1
+        while name in found:
+            count += 1
+            name = f"{path}~{count}"
+        found[name] = tensor
+        return name
 
     to_json(value, collect, prefix)
     return found
