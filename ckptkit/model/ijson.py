@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from ckptkit.errors import LimitExceededError, UnreadableCheckpointError
 
 MAX_BYTES = 64 << 20
-MAX_DEPTH = 64
+MAX_DEPTH = 100
 """Nesting of arrays and objects; a bound above 200 could exhaust the interpreter's stack."""
 MAX_PROBLEMS = 50
 MAX_DIGITS = 4000

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from ckptkit.errors import LimitExceededError
 from ckptkit.model.checkpoint import Dropped
 from ckptkit.model.inert import ClassRef, Instance, NdArray
-from ckptkit.model.refusals import check_name, refuse, why_refused
+from ckptkit.model.modules import attributes
+from ckptkit.model.refusals import refuse, why_refused
 from ckptkit.model.tensor import Tensor
 
-MAX_DEPTH = 100
-"""Most containers around a value; JSON readers refuse deeper trees too."""
+MAX_DEPTH = 30
+"""Most containers around a value; a level takes up to three in JSON, where `model.ijson` reads 100."""
 MAX_REPEATS = 1 << 20
 """Most values that containers with several places in the tree may add by being written out again."""
 MAX_INTEGER_BITS = 8192
@@ -19,14 +20,16 @@ MAX_DROPPED = 1000
 
 _Items = list[object] | tuple[object, ...] | set[object] | frozenset[object]
 _GONE = object()
+_NAMESPACES = ("argparse.Namespace", "types.SimpleNamespace")
 _ATOMS = (bool, float, complex, bytes, Tensor, ClassRef, NdArray)
 
 
 def plain(tree: object, path: str = "") -> tuple[object, list[Dropped]]:
     """Return `tree` as plain data, and what had to be left out.
 
-    Tensors, arrays and class references stay, as does a torch dtype (it is a `ClassRef`).
-    Objects and code are dropped; an entry whose key is no plain value is dropped with its value.
+    Tensors, arrays and class references stay, as does a torch dtype (it is a `ClassRef`). A device
+    and a file path become text, a namespace becomes a dict. Other objects and code are dropped; an
+    entry whose key is no plain value is dropped with its value.
 
     Args:
         tree: Inert values.
@@ -77,15 +80,17 @@ class _Plain:
                 return bytes(value)
             case list() | tuple() | dict() | set() | frozenset():
                 return self.container(value, path, depth)
+            case Instance(cls=ClassRef() as cls) if str(cls) in _NAMESPACES:
+                return self.value(attributes(value), path, depth + 1)
             case _:
                 return self.other(value, path)
 
     def other(self, value: object, path: str) -> object:
         reason = why_refused(value)
         if reason:
-            check_name(path)
             raise refuse(path, reason)
-        return self.drop(path, _what(value))
+        text = _as_text(value)
+        return self.drop(path, _what(value)) if text is None else text
 
     def container(self, value: "_Items | dict[object, object]", path: str, depth: int) -> object:
         mark = id(value)
@@ -150,6 +155,18 @@ def _is_key(key: object) -> bool:
     if isinstance(key, tuple):
         return all(_is_key(item) for item in key)
     return key is None or isinstance(key, bool | int | float | complex | str | bytes | ClassRef)
+
+
+def _as_text(value: object) -> str | None:
+    """Return a device or a file path as the text that it was made from; None for anything else."""
+    if not isinstance(value, Instance) or not isinstance(value.cls, ClassRef):
+        return None
+    parts = [str(part) for part in value.args if isinstance(part, str | int)]
+    if len(parts) != len(value.args) or not all(map(_is_text, parts)):
+        return None
+    if str(value.cls) == "torch.device":
+        return ":".join(parts)
+    return "/".join(parts).replace("//", "/") if value.cls.module == "pathlib" else None
 
 
 def _is_text(value: str) -> bool:

@@ -13,6 +13,7 @@ from ckptkit.schema.strict import strict as closed
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator, ValidationError
+    from jsonschema.protocols import Validator
 
 UNKNOWN = "unknown-field"
 INVALID = "invalid"
@@ -46,15 +47,36 @@ def validate(name: str, document: object, *, strict: bool = False) -> list[Probl
     Raises:
         KeyError: There is no such schema.
     """
-    problems = [
-        problem for error in _validator(name, strict).iter_errors(document) for problem in _say(error)
-    ]
-    return sorted(dict.fromkeys(problems), key=lambda problem: (_order(problem.pointer), problem.message))
+    return _problems(_validator(name, strict), document)
+
+
+def validate_part(name: str, part: str, value: object) -> list[Problem]:
+    """Return every problem of `value` under a part of a schema.
+
+    Args:
+        name: Entity and version of the schema that holds the part.
+        part: JSON pointer of the part, such as `/$defs/tensor`; empty for the whole.
+        value: Parsed JSON.
+
+    Raises:
+        KeyError: There is no such schema.
+    """
+    validator = _validator(name, strict=False)
+    inner = validator.evolve(schema={"$ref": f"{catalogue.identifier(name)}#{part}"})
+    return _problems(inner, value)
 
 
 def unknown_fields(name: str, document: object) -> list[Problem]:
     """Return the members of `document` that the schema does not name, other than `x-*`."""
     return [problem for problem in validate(name, document, strict=True) if problem.kind == UNKNOWN]
+
+
+def _problems(validator: "Validator", document: Any) -> list[Problem]:
+    try:
+        problems = [problem for error in validator.iter_errors(document) for problem in _say(error)]
+    except RecursionError:
+        return [Problem("", "is nested too deeply to be checked")]
+    return sorted(dict.fromkeys(problems), key=lambda problem: (_order(problem.pointer), problem.message))
 
 
 @cache

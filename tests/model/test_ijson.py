@@ -26,7 +26,7 @@ REFUSED = [
     (b'["a\nb"]', "line 1, column 4: Invalid control character at"),
     (b"[01]", "line 1, column 3"),
     (b'{"a', "line 1, column 2: Unterminated string"),
-    (b"[" * 100, "line 1, column 65: nested more than 64 deep"),
+    (b"[" * 200, "line 1, column 101: nested more than 100 deep"),
 ]
 
 
