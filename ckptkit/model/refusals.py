@@ -14,6 +14,7 @@ REBUILDERS = {
     "_rebuild_from_type_v2": "is of a tensor subclass",
     "_rebuild_device_tensor_from_numpy": "was saved from a device that stores it in a form of its own",
     "_rebuild_device_tensor_from_cpu_tensor": "was saved from a device that stores it in a form of its own",
+    "_rebuild_mkldnn_tensor": "is in MKL-DNN's own layout",
     "_rebuild_xla_tensor": "was saved from a device that stores it in a form of its own",
 }
 """Functions of torch that give tensors without a safetensors form, by what their tensors are."""
@@ -23,6 +24,7 @@ FIXES = {
     "is quantized": "dequantize it and save again",
     "is sparse": "call .to_dense() and save again",
     "is a nested tensor": "save its parts as tensors of their own",
+    "is a conjugated or negated view, whose bytes are not its values": "call .resolve_conj().resolve_neg()",
     "is complex128": "save it as complex64, or as two float64 tensors",
 }
 """What to do about it, where there is something better than the general advice."""
@@ -55,6 +57,8 @@ def _element(value: Instance) -> str:
         inner = why_refused(argument)
         if inner:
             return inner
+        if isinstance(argument, dict) and argument.keys() & {"conj", "neg"}:
+            return "is a conjugated or negated view, whose bytes are not its values"
     return "has elements of a type without a safetensors form"
 
 

@@ -1,0 +1,157 @@
+"""What an inert tree holds, told apart by content first and by the words of its keys second."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Flag
+
+from ckptkit.model.inert import Instance
+from ckptkit.model.modules import attributes, is_module
+from ckptkit.model.naming import is_filler
+from ckptkit.model.refusals import why_refused
+from ckptkit.model.tensor import Tensor
+
+MAX_DEPTH = 100
+"""Deeper containers count as something other than tensors."""
+
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+TRAINING_WORDS = _set(
+    """
+    amp gradscaler lr opt optim optimiser optimisers optimizer optimizers rng sched scheduler schedulers
+    scaler
+    """
+)
+NETWORK_WORDS = _set(
+    """
+    actor advantage agent backbone body critic d decoder discriminator dynamics ema embedder encoder
+    extractor g generator head icm model models module modules net nets network networks params
+    parameters policies policy predictor q qf q1 q2 qf1 qf2 state_dict student swa target teacher torso
+    v value vf weights world
+    """
+)
+STATISTIC_WORDS = _set(
+    """
+    buffer count history info infos loss losses mean metric metrics normalizer obs replay returns reward
+    rewards rms rollout running statistics stats std var
+    """
+)
+_CONFIG_KEYS = _set(
+    """
+    args hyper_parameters kwargs model_class model_name model_type network_type policy_class policy_kwargs
+    """
+)
+_CONFIG_WORDS = _set("arch architecture cfg conf config configuration hparams hyperparameters hyperparams")
+_OTHER_CONFIG_WORDS = _set("algo data env eval logger optimizer run train trainer training")
+"""Words of keys under which lies a description of something else than the network."""
+_OPTIMIZER_KEYS = frozenset(("param_groups", "state"))
+_SCHEDULER_KEYS = frozenset(("last_epoch", "_step_count", "_last_lr", "base_lrs"))
+_SCALER_KEYS = frozenset(("growth_factor", "backoff_factor", "growth_interval"))
+
+
+class Holds(Flag):
+    """Kinds of leaves below a value."""
+
+    NOTHING = 0
+    TENSOR = 1
+    MODULE = 2
+    OTHER = 4
+
+
+def words(key: object) -> frozenset[str]:
+    """Return the lower-case words of a key, `GStateDict` and `g_state_dict` alike; empty for no text."""
+    if not isinstance(key, str):
+        return frozenset()
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", key).lower()
+    return frozenset(re.split(r"[^a-z0-9]+", spaced))
+
+
+def is_network_key(key: object) -> bool:
+    """Whether a key reads as the name of a network or of its weights."""
+    return bool(words(key) & NETWORK_WORDS) or (isinstance(key, str) and key.lower().endswith("state_dict"))
+
+
+def is_statistic_key(key: object) -> bool:
+    """Whether a key reads as a record of training, such as running means, and not as weights."""
+    return bool(words(key) & STATISTIC_WORDS)
+
+
+def is_config_key(key: object) -> bool:
+    """Whether a key reads as the description of a network or its hyper-parameters."""
+    if isinstance(key, str) and key.lower() in _CONFIG_KEYS:
+        return True
+    named = words(key)
+    return bool(named & _CONFIG_WORDS) and not named & _OTHER_CONFIG_WORDS
+
+
+def is_training(key: object, value: object) -> bool:
+    """Whether an entry is state of an optimizer, scheduler, gradient scaler or random generator.
+
+    A tensor of its own is one only where its key says that it is a generator's state.
+    """
+    if isinstance(value, dict):
+        keys = value.keys()
+        if (
+            {"param_groups", "state"} <= keys
+            or len(_SCHEDULER_KEYS & keys) > 1
+            or len(_SCALER_KEYS & keys) > 1
+        ):
+            return True
+    named = words(key)
+    if isinstance(value, Tensor):
+        return "rng" in named or {"random", "state"} <= named
+    return bool(named & TRAINING_WORDS) and not is_module(value)
+
+
+def children(value: object) -> Iterator[tuple[object, object]]:
+    """Yield the entries of a container or the attributes of an object; nothing for a module or a leaf."""
+    match value:
+        case dict():
+            yield from value.items()
+        case list() | tuple():
+            yield from enumerate(value)
+        case Instance() if not is_module(value) and not why_refused(value):
+            yield from attributes(value).items()
+
+
+@dataclass(slots=True)
+class Survey:
+    """Answers `holds` for every value of one tree, each container looked at once."""
+
+    _known: dict[int, Holds] = field(default_factory=dict)
+
+    def holds(self, value: object, depth: int = 0) -> Holds:
+        """Return the kinds of leaves below `value`; never raises.
+
+        None and torch's extra state are no leaves. An empty container holds nothing. Training state
+        counts as `OTHER` besides whatever tensors it has.
+        """
+        if value is None:
+            return Holds.NOTHING
+        if isinstance(value, Tensor) or why_refused(value):
+            return Holds.TENSOR
+        if is_module(value):
+            return Holds.MODULE
+        if not isinstance(value, dict | list | tuple | Instance) or depth > MAX_DEPTH:
+            return Holds.OTHER
+        if id(value) not in self._known:
+            self._known[id(value)] = Holds.NOTHING  # what a container that holds itself adds
+            self._known[id(value)] = self._below(value, depth)
+        return self._known[id(value)]
+
+    def _below(self, value: object, depth: int) -> Holds:
+        found = Holds.OTHER if isinstance(value, Instance) else Holds.NOTHING
+        for key, item in children(value):
+            if is_filler(key, item):
+                continue
+            found |= self.holds(item, depth + 1)
+            if isinstance(value, dict) and is_training(key, item):
+                found |= Holds.OTHER
+        return found
+
+    def is_pure(self, value: object) -> bool:
+        """Whether `value` is a mapping in which everything is a tensor."""
+        return isinstance(value, dict) and self.holds(value) == Holds.TENSOR

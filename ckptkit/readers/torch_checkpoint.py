@@ -1,0 +1,24 @@
+"""Checkpoint dicts: a model beside optimizer state and the facts of a training run."""
+
+from ckptkit.model.checkpoint import Checkpoint
+from ckptkit.model.contents import contents
+from ckptkit.model.torch_layout import CHECKPOINT
+from ckptkit.readers import Reader
+from ckptkit.storage.probe import Probe
+from ckptkit.storage.torch_contents import has_layout, read_torch
+
+
+def _recognises(probe: Probe) -> bool:
+    return has_layout(probe, CHECKPOINT)
+
+
+def _read(probe: Probe) -> Checkpoint:
+    """Read the file; the model is found by content, under whatever keys it has.
+
+    Raises:
+        UnsupportedTensorError: A tensor has no form in a bundle.
+    """
+    return read_torch(probe, CHECKPOINT, contents, objects=True)
+
+
+READER = Reader(CHECKPOINT, "a torch dict with a model and training state", _recognises, _read)
