@@ -83,12 +83,16 @@ def _problems(validator: "Validator", document: Any) -> list[Problem]:
 def _validator(name: str, strict: bool) -> "Draft202012Validator":
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
-    from referencing import Registry, Resource
+    from referencing import Registry
+    from referencing.jsonschema import DRAFT202012
 
     schemas = {each: catalogue.find(each) for each in catalogue.names()}
+    for schema in schemas.values():
+        # With it, the library would leave the type checker below at each reference.
+        del schema["$schema"]
     made = {each: closed(schema) if strict else schema for each, schema in schemas.items()}
     registry: Registry[Any] = Registry().with_resources(
-        (catalogue.identifier(each), Resource.from_contents(schema)) for each, schema in made.items()
+        (catalogue.identifier(each), DRAFT202012.create_resource(schema)) for each, schema in made.items()
     )
     # JSON Schema calls 1.0 an integer; the specification wants digits alone.
     checker = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)

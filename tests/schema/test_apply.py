@@ -159,6 +159,7 @@ def test_each_space_is_known_and_every_member_of_it_needed(space: dict[str, obje
         {"type": "Box", "shape": [-1], "dtype": "float32", "low": 0, "high": 1},
         {"type": "Box", "shape": [1], "dtype": "float32", "low": "-inf", "high": 1},
         {"type": "Discrete", "n": 0, "start": 0},
+        {"type": "Tuple", "spaces": [{"type": "Discrete", "n": 2.0, "start": 0}]},
         {"type": "Tuple", "spaces": [{"type": "Box"}]},
         {"type": "Dict", "spaces": [{"key": "a", "space": {"type": "Discrete"}}]},
         {"type": "Graph", "node": {"type": "MultiBinary", "shape": [4]}, "edge": {"type": "Box"}},
