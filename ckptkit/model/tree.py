@@ -20,6 +20,9 @@ from ckptkit.model.tensor import Tensor
 SAFE_INTEGER = 2**53 - 1
 """Largest magnitude that I-JSON (RFC 7493) lets a number have exactly."""
 
+TRAINING_PREFIX = "training_state"
+"""First part of the names of training tensors; it keeps them apart from the model's own."""
+
 NameTensor = Callable[[Tensor, str], str]
 """Takes a tensor and its path in the tree; returns the name it is stored under."""
 
@@ -178,10 +181,10 @@ _DECODERS: dict[str, _Decoder] = {
 }
 
 
-def tensors_in(value: object, prefix: str = "training_state") -> dict[str, Tensor]:
-    """Return the tensors of a tree under the names that they are stored by: their dotted paths.
+def encoded(value: object, prefix: str = TRAINING_PREFIX) -> tuple[object, dict[str, Tensor]]:
+    """Return a tree as JSON data, and its tensors under the names that it refers to them by.
 
-    Where two paths read alike (`{"a.b": …}` and `{"a": {"b": …}}`), later ones get `~2`, `~3` …
+    A name is the dotted path; where two paths read alike, the later ones get `~2`, `~3` … behind it.
 
     Args:
         value: A tree.
@@ -189,13 +192,17 @@ def tensors_in(value: object, prefix: str = "training_state") -> dict[str, Tenso
     """
     found: dict[str, Tensor] = {}
 
-    def collect(tensor: Tensor, path: str) -> str:
-        name, count = path, 1
-        while name in found:
+    def name(tensor: Tensor, path: str) -> str:
+        chosen, count = path, 1
+        while chosen in found:
             count += 1
-            name = f"{path}~{count}"
-        found[name] = tensor
-        return name
+            chosen = f"{path}~{count}"
+        found[chosen] = tensor
+        return chosen
 
-    to_json(value, collect, prefix)
-    return found
+    return to_json(value, name, prefix), found
+
+
+def tensors_in(value: object, prefix: str = TRAINING_PREFIX) -> dict[str, Tensor]:
+    """Return the tensors of a tree under the names that they are stored by; see `encoded`."""
+    return encoded(value, prefix)[1]

@@ -7,10 +7,7 @@ from ckptkit.errors import UnsupportedTensorError
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.manifest import MODEL, TRAINING, carried
 from ckptkit.model.tensor import Tensor
-from ckptkit.model.tree import to_json
-
-TRAINING_PREFIX = "training_state"
-"""First part of the names of training tensors; it keeps them apart from the model's own."""
+from ckptkit.model.tree import encoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +53,9 @@ def plan(checkpoint: Checkpoint) -> Plan:
     Raises:
         UnsupportedTensorError: A name cannot be written.
     """
-    training: dict[str, Tensor] = {}
-
-    def name(tensor: Tensor, path: str) -> str:
-        chosen, count = path, 1
-        while chosen in training:
-            count += 1
-            chosen = f"{path}~{count}"
-        training[chosen] = tensor
-        return chosen
-
-    tree = to_json(checkpoint.training_state, name, TRAINING_PREFIX)
+    tree, training = encoded(checkpoint.training_state)
+    for name in sorted(training.keys() & checkpoint.tensors.keys()):
+        raise UnsupportedTensorError(f"a model tensor and a training tensor are both named {name!r}")
     former = frozenset(_former_aliases(checkpoint))
     model = _planned(checkpoint.tensors, MODEL, former)
     return Plan((*model, *_planned(training, TRAINING, former)), tree)

@@ -62,7 +62,7 @@ def test_safetensors_reads_what_was_written(tmp_path: Path) -> None:
     read = load_file(tmp_path / "out" / "model.safetensors")
     alias = {t["name"]: t["alias_of"] for t in manifest(tmp_path / "out")["tensors"] if "alias_of" in t}
     assert alias == {"embed.weight": "head.weight"}
-    assert {name: True for name in source} == {
+    assert dict.fromkeys(source, True) == {
         name: same(value, read[alias.get(name, name)]) for name, value in source.items()
     }
 
