@@ -33,7 +33,7 @@ format: $(READY) ## let ruff mend what it can
 	$(BIN)/ruff format .
 
 demo: $(READY) ## look into, convert and check a checkpoint that its library no longer opens
-	PATH="$(CURDIR)/$(BIN):$$PATH" sh docs/demo.sh
+	PATH="$(abspath $(BIN)):$$PATH" sh docs/demo.sh
 
 bench: $(READY) ## measure against what people use today
 	for each in benchmarks/bench_*.py; do $(BIN)/python "$$each" || exit 1; done

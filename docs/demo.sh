@@ -2,7 +2,7 @@
 # `make demo`: a Stable-Baselines3 zip of the gym era, which today's library no longer opens.
 set -eu
 cd "$(dirname "$0")/.."
-source=fixtures/sb3/ppo.zip
+source=fixtures/sb3/old_gym/model.zip
 target=out/demo
 
 run() {

@@ -76,10 +76,10 @@ def bundle(tmp_path: Path, safetensors_file: Path) -> Path:
 
 @pytest.fixture
 def sb3_zip() -> Path:
-    """The first of the Stable-Baselines3 zips in `fixtures/sb3`."""
-    found = sorted((CHECKOUT / "fixtures" / "sb3").rglob("*.zip"))
-    assert found, "fixtures/sb3 holds no zip: run `make fixtures`"
-    return found[0]
+    """A Stable-Baselines3 zip of the gym era, with code in its schedules."""
+    path = CHECKOUT / "fixtures" / "sb3" / "old_gym" / "model.zip"
+    assert path.is_file(), "a fixture is missing: run `make fixtures`"
+    return path
 
 
 @pytest.fixture

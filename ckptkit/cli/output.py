@@ -5,8 +5,6 @@ import os
 import sys
 from pathlib import Path
 
-import click
-
 from ckptkit.errors import WriteError
 
 
@@ -29,7 +27,7 @@ def wants_color(choice: str, output: str | None) -> bool:
 
 
 def emit(text: str, output: str | None) -> None:
-    """Print `text`, or write it to the file `output`, replacing an earlier report.
+    """Print `text`, which ends in a newline, or write it to the file `output`, replacing an earlier report.
 
     Raises:
         WriteError: The file or standard output cannot be written.
@@ -43,7 +41,8 @@ def emit(text: str, output: str | None) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        click.echo(text, nl=not text.endswith("\n"))
+        # Not click.echo: it would take the colour out again that the user asked for.
+        sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
         raise
@@ -52,9 +51,8 @@ def emit(text: str, output: str | None) -> None:
 
 
 def _write(text: str, output: str) -> None:
-    data = text if text.endswith("\n") else text + "\n"
     try:
         with Path(output).open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-            file.write(data)
+            file.write(text)
     except OSError as error:
         raise WriteError(f"cannot be written: {error.strerror}", where=output) from error

@@ -212,7 +212,6 @@ def test_an_existing_target_needs_force(
     assert run.status == 2
     assert (run.out, run.err.count("\n")) == ("", 1)
     assert "exists" in run.err
-    assert "--force" in run.err
     assert listing(tmp_path) == before
 
 
@@ -223,7 +222,9 @@ def test_force_replaces_what_was_converted_before(
     arguments = ("convert", safetensors_file, "--to", to, "-o", tmp_path / "target")
     assert ckptkit(*arguments).status == 0
     before = listing(tmp_path)
-    assert ckptkit(*arguments).status == 2
+    run = ckptkit(*arguments)
+    assert run.status == 2
+    assert "--force" in run.err
     assert ckptkit(*arguments, "--force").status == 0
     assert listing(tmp_path) == before
 
@@ -337,7 +338,7 @@ def test_no_room_for_the_output(ckptkit: Call, tmp_path: Path, to: str, old: boo
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     run = limited("convert", source, "--to", to, "-o", target, "--force")
     assert (run.returncode, run.stdout, run.stderr.count("\n")) == (2, "", 1), run.stderr
-    assert "File too large" in run.stderr
+    assert "file of this size" in run.stderr
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 

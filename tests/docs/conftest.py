@@ -36,12 +36,15 @@ class Place:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, documents_zip: Path) -> Place:
     """An empty folder with one legacy checkpoint, `ppo.zip`, and `ckptkit` on the path."""
-    folder = tmp_path_factory.mktemp("documents")
-    tools = tmp_path_factory.mktemp("tools")
+    return furnish(tmp_path_factory.mktemp("documents"), tmp_path_factory.mktemp("tools"), documents_zip)
+
+
+def furnish(folder: Path, tools: Path, source: Path) -> Place:
+    """Make `folder` the place, with a `ckptkit` in `tools` that is the one of this checkout."""
     script = tools / "ckptkit"
     script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ckptkit "$@"\n')
     script.chmod(0o755)
-    shutil.copy(documents_zip, folder / "ppo.zip")
+    shutil.copy(source, folder / "ppo.zip")
     keep = {name: value for name, value in os.environ.items() if name not in {"FORCE_COLOR", "NO_COLOR"}}
     path = os.pathsep.join([str(tools), str(Path(sys.executable).parent), keep["PATH"]])
     return Place(folder, {**keep, "PATH": path, "PYTHONPATH": str(CHECKOUT), "LC_ALL": "C.UTF-8"})

@@ -1,0 +1,37 @@
+"""Write the output of every `console` block anew: `python -m tests.docs.update README.md`.
+
+A block that still matches is left as it is, with its `…`.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.docs.blocks import blocks, commands, demo_zip, matches
+from tests.docs.conftest import Place, furnish
+
+
+def update(path: Path, place: Place) -> None:
+    """Run the blocks of a document and write what the console blocks show."""
+    text = path.read_text(encoding="utf-8")
+    for block in blocks(path):
+        if block.run and block.tag == "bash":
+            place.bash(block.body)
+        elif block.run and block.tag == "console":
+            text = text.replace(f"```console\n{block.body}```", f"```console\n{_body(block.body, place)}```")
+    path.write_text(text, encoding="utf-8")
+
+
+def _body(body: str, place: Place) -> str:
+    parts = []
+    for command, shown in commands(body):
+        printed = place.bash(command).stdout
+        kept = shown if matches(shown, printed) else printed
+        parts.append(f"$ {command}\n{kept.strip()}\n")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as tools:
+            update(Path(name), furnish(Path(folder), Path(tools), demo_zip()))
