@@ -45,11 +45,8 @@ def _read(probe: Probe) -> Checkpoint:
             fix="versions 2.x are known",
         )
     newer = (Note("newer-minor", f"version {version} is newer than 2.0; what it adds was not read"),)
-    checkpoint = (
-        _plain_dict(probe, version)
-        if not isinstance(root.get("ckpt"), dict)
-        else _bundle(probe, root, version)
-    )
+    read = _bundle if isinstance(root.get("ckpt"), dict) else _plain_dict
+    checkpoint = read(probe, root, version)
     minor = int(version.partition(".")[2] or 0)
     return checkpoint if (2, minor) <= NEWEST else replace(checkpoint, notes=checkpoint.notes + newer)
 
