@@ -80,13 +80,9 @@ def check_roles(checkpoint: Checkpoint) -> Iterator[Finding]:
     bundle = bundle_of(checkpoint)
     if bundle is None or bundle.encoding != DEPLOY:
         return
-    place, pointer = manifest_place(checkpoint), at(checkpoint, "/files")
-    for role, least in (("model", 1), ("training", 0)):
-        count = sum(1 for file in file_entries(checkpoint) if file.role == role)
-        if not least <= count <= 1:
-            message = f"{count} files have the role {role!r}, {'exactly' if least else 'at most'} one may"
-            yield Finding("CK212", Severity.ERROR, message, place, pointer)
-    roles = {file.path: file.role for file in file_entries(checkpoint)}
+    counted = list(_role_problems(checkpoint))
+    yield from counted
+    roles = {} if counted else {file.path: file.role for file in file_entries(checkpoint)}
     for entry in tensor_entries(checkpoint):
         role = roles.get(entry.file, "model")
         if role not in WEIGHT_ROLES:
@@ -96,6 +92,15 @@ def check_roles(checkpoint: Checkpoint) -> Iterator[Finding]:
         else:
             continue
         yield _on_manifest(checkpoint, "CK212", entry, problem)
+
+
+def _role_problems(checkpoint: Checkpoint) -> Iterator[Finding]:
+    place, pointer = manifest_place(checkpoint), at(checkpoint, "/files")
+    for role, least in (("model", 1), ("training", 0)):
+        count = sum(1 for file in file_entries(checkpoint) if file.role == role)
+        if not least <= count <= 1:
+            message = f"{count} files have the role {role!r}, {'exactly' if least else 'at most'} one may"
+            yield Finding("CK212", Severity.ERROR, message, place, pointer)
 
 
 def check_aliases(checkpoint: Checkpoint) -> Iterator[Finding]:

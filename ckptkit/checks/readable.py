@@ -1,6 +1,6 @@
 """CK1xx: whether the file can be read at all, and read as data alone."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from ckptkit.checks import Rule
 from ckptkit.model.checkpoint import Checkpoint
@@ -9,8 +9,6 @@ from ckptkit.model.inert import CodeFact
 
 BY_VALUE = ("code", "class", "function", "instance")
 """Kinds of `CodeFact` that a file carries; a `reference` is only named."""
-PLACED_NOTES = {"stray-sidecar": "CK109", "partial-sharing": "CK107"}
-"""Kinds of `Note` that have a rule of their own; all others are CK112."""
 
 
 def check_globals(checkpoint: Checkpoint) -> Iterator[Finding]:
@@ -67,17 +65,6 @@ def describe(fact: CodeFact) -> str:
     }
     kind = words.get(fact.kind, fact.kind)
     return f"{kind} ({fact.name})" if fact.name else kind
-
-
-def check_notes(code: str, severity: Severity) -> Callable[[Checkpoint], Iterator[Finding]]:
-    """Return a check that reports the reader's notes that belong to rule `code`."""
-
-    def check(checkpoint: Checkpoint) -> Iterator[Finding]:
-        for note in checkpoint.notes:
-            if PLACED_NOTES.get(note.kind, "CK112") == code:
-                yield Finding(code, severity, note.message, checkpoint.path, note.location)
-
-    return check
 
 
 def _carried(checkpoint: Checkpoint) -> list[CodeFact]:
@@ -214,18 +201,6 @@ RULES = (
         musts=("LIM-001",),
     ),
     Rule(
-        "CK107",
-        "partial-sharing",
-        Severity.WARNING,
-        0,
-        "Tensors overlap in one storage without being the same view of it.",
-        "Tensors that are exactly the same view stay one in a bundle (an alias). Where they share only "
-        "some bytes, a bundle stores each in full: values are equal, but a later in-place update of "
-        "one no longer reaches the other, and the bundle is larger.",
-        "Nothing, for inference. For training on, tie the tensors again after loading.",
-        check=check_notes("CK107", Severity.WARNING),
-    ),
-    Rule(
         "CK108",
         "level-not-reached",
         Severity.ERROR,
@@ -240,17 +215,6 @@ RULES = (
             "LEV-001",
             "LEV-002",
         ),
-    ),
-    Rule(
-        "CK109",
-        "stray-sidecar",
-        Severity.WARNING,
-        0,
-        "A file beside the checkpoint looks as if it belonged to it, and does not fit it.",
-        "A sidecar from another run describes another network. It is left out of the reading, and the "
-        "warning says which file and why.",
-        "Move the file away, or put the right one in its place.",
-        check=check_notes("CK109", Severity.WARNING),
     ),
     Rule(
         "CK110",
@@ -273,16 +237,5 @@ RULES = (
         "value. Whoever loads the file the usual way runs that code.",
         "Convert the file: a bundle carries data alone. `ckptkit inspect` lists what the code names.",
         check=check_expected_code,
-    ),
-    Rule(
-        "CK112",
-        "reader-note",
-        Severity.INFO,
-        0,
-        "The reader met a fact that changes nothing in the weights and is worth knowing.",
-        "Readers leave nothing out in silence: an entry that no field of a bundle stands for, or a detail "
-        "of the container that another program may trip over, is mentioned.",
-        "Nothing, as a rule; the message says what it is about.",
-        check=check_notes("CK112", Severity.INFO),
     ),
 )

@@ -162,8 +162,19 @@ def _class(content: object) -> ClassRef:
 def _ndarray(content: object) -> NdArray:
     if not isinstance(content, dict):
         raise TypeError("an object is expected")
-    shape = tuple(int(size) for size in content["shape"])
-    return NdArray(_text(content["dtype"]), shape, base64.b64decode(_text(content["data"]), validate=True))
+    dtype, shape = _text(content["dtype"]), tuple(int(size) for size in content["shape"])
+    data = base64.b64decode(_text(content["data"]), validate=True)
+    if min(shape, default=0) < 0 or len(data) != math.prod(shape) * _itemsize(dtype):
+        raise ValueError(f"{len(data)} bytes are not those of {dtype} and shape {list(shape)}")
+    return NdArray(dtype, shape, data)
+
+
+def _itemsize(dtype: str) -> int:
+    """Return the bytes of one element of a numpy type string."""
+    kind, digits = dtype[1:2], dtype[2:].partition("[")[0]
+    if dtype[:1] not in "<|" or not kind.isalpha() or not digits.isdigit():
+        raise ValueError(f"{dtype!r} is no numpy type string")
+    return int(digits) * (4 if kind == "U" else 1)
 
 
 _Decoder = Callable[[object, Callable[[str], Tensor] | None], object]

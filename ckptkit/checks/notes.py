@@ -1,0 +1,77 @@
+"""CK107, CK109, CK112, CK113: what readers noticed and left for the checks to weigh."""
+
+from collections.abc import Callable, Iterator
+
+from ckptkit.checks import Rule
+from ckptkit.model.checkpoint import Checkpoint
+from ckptkit.model.finding import Finding, Severity
+
+PLACED_NOTES = {
+    "partial-sharing": "CK107",
+    "stray-sidecar": "CK109",
+    "stray-statistics": "CK109",
+    "lost-data": "CK113",
+    "no-model": "CK113",
+    "unread": "CK113",
+}
+"""Kinds of `Note` that have a rule of their own; all others are CK112."""
+
+
+def check_notes(code: str, severity: Severity) -> Callable[[Checkpoint], Iterator[Finding]]:
+    """Return a check that reports the reader's notes that belong to rule `code`."""
+
+    def check(checkpoint: Checkpoint) -> Iterator[Finding]:
+        for note in checkpoint.notes:
+            if PLACED_NOTES.get(note.kind, "CK112") == code:
+                yield Finding(code, severity, note.message, checkpoint.path, note.location)
+
+    return check
+
+
+RULES = (
+    Rule(
+        "CK107",
+        "partial-sharing",
+        Severity.WARNING,
+        0,
+        "Tensors overlap in one storage without being the same view of it.",
+        "Tensors that are exactly the same view stay one in a bundle (an alias). Where they share only "
+        "some bytes, a bundle stores each in full: values are equal, but a later in-place update of "
+        "one no longer reaches the other, and the bundle is larger.",
+        "Nothing, for inference. For training on, tie the tensors again after loading.",
+        check=check_notes("CK107", Severity.WARNING),
+    ),
+    Rule(
+        "CK109",
+        "stray-sidecar",
+        Severity.WARNING,
+        0,
+        "A file beside the checkpoint looks as if it belonged to it, and does not fit it.",
+        "A sidecar from another run describes another network. It is left out of the reading, and the "
+        "warning says which file and why.",
+        "Move the file away, or put the right one in its place.",
+        check=check_notes("CK109", Severity.WARNING),
+    ),
+    Rule(
+        "CK112",
+        "reader-note",
+        Severity.INFO,
+        0,
+        "The reader met a fact that changes nothing in the weights and is worth knowing.",
+        "Readers leave nothing out in silence: an entry that no field of a bundle stands for, or a detail "
+        "of the container that another program may trip over, is mentioned.",
+        "Nothing, as a rule; the message says what it is about.",
+        check=check_notes("CK112", Severity.INFO),
+    ),
+    Rule(
+        "CK113",
+        "incomplete-content",
+        Severity.WARNING,
+        0,
+        "A part that a checkpoint of this format usually has is missing or could not be read.",
+        "The rest is sound, and conversion carries what is there. What is missing (the description of the "
+        "spaces, say, or the weights of the network beside an optimizer's state) has to come from elsewhere.",
+        "See whether the file was made by stripping another one, and convert that one if it still exists.",
+        check=check_notes("CK113", Severity.WARNING),
+    ),
+)
