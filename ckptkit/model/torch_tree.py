@@ -5,7 +5,7 @@ tagged form of `model.tree`; a dict with a key that is tagged, or that looks lik
 `{"$dict": [[key, value], …]}` (`spec/torch-dict.md`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ckptkit.model.tensor import Tensor
 from ckptkit.model.tree import from_json, to_json
@@ -14,25 +14,29 @@ _MAX_INT_BITS = 255 * 8 - 1
 """What the pickle opcode LONG1 holds beside the sign."""
 
 
-def to_torch(value: object) -> object:
-    """Return a tree in the form that is pickled; tensors stay as they are.
+def to_torch(value: object, tensor: Callable[[Tensor], object] = lambda tensor: tensor) -> object:
+    """Return a tree in the form that is pickled.
+
+    Args:
+        value: A tree.
+        tensor: Gives what stands for a tensor.
 
     Raises:
         TypeError: It holds something that `model.tree` does not define.
     """
     match value:
         case Tensor():
-            return value
+            return tensor(value)
         case int() if value.bit_length() > _MAX_INT_BITS:
             return to_json(value)
         case None | bool() | int() | float() | str():
             return value
         case list():
-            return [to_torch(item) for item in value]
+            return [to_torch(item, tensor) for item in value]
         case tuple():
-            return tuple(to_torch(item) for item in value)
+            return tuple(to_torch(item, tensor) for item in value)
         case Mapping():
-            pairs = [(to_torch(key), to_torch(item)) for key, item in value.items()]
+            pairs = [(to_torch(key), to_torch(item, tensor)) for key, item in value.items()]
             if any(_is_tagged(key) for key, _ in pairs):
                 return {"$dict": [[key, item] for key, item in pairs]}
             return dict(pairs)

@@ -63,18 +63,22 @@ class Copy:
 
     Attributes:
         planned: The tensor.
+        state: Digest of its bytes; complete once the `BackgroundHash` is left, as is the CRC.
         crc32: CRC of its bytes, where it was asked for.
-        state: Digest of its bytes; complete once the `BackgroundHash` is left.
     """
 
     planned: Planned
-    crc32: int = 0
     state: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    crc32: int = 0
 
     @property
     def sha256(self) -> str:
         """Hex digest of the bytes."""
         return self.state.hexdigest()
+
+    def add_crc(self, piece: bytes) -> None:
+        """Go on computing the CRC."""
+        self.crc32 = zlib.crc32(piece, self.crc32)
 
 
 def copy(planned: Planned, write: Write, hashes: BackgroundHash, *, crc: bool = False) -> Copy:
@@ -90,7 +94,7 @@ def copy(planned: Planned, write: Write, hashes: BackgroundHash, *, crc: bool = 
     for piece in planned.tensor.pieces(_PIECE_BYTES):
         hashes.update(made.state.update, piece)
         if crc:
-            made.crc32 = zlib.crc32(piece, made.crc32)
+            hashes.update(made.add_crc, piece)
         write(piece)
     return made
 
