@@ -1,5 +1,6 @@
 """Elements of a pickled numpy array, without numpy."""
 
+import math
 import struct
 
 from ckptkit.model.inert import NdArray
@@ -48,11 +49,8 @@ def values(array: NdArray) -> list[Number]:
     code = CODES.get(array.dtype[1:])
     if code is None:
         raise ValueError(f"array of {array.dtype} holds no plain numbers")
-    count = len(array.data) // struct.calcsize(code)
-    expected = 1
-    for size in array.shape:
-        expected *= size
-    if count != expected or len(array.data) != expected * struct.calcsize(code):
+    count = math.prod(array.shape)
+    if len(array.data) != count * struct.calcsize(code):
         raise ValueError(f"array of shape {array.shape} holds {len(array.data)} bytes of {array.dtype}")
     return list(struct.unpack(f"<{count}{code}", array.data))
 
@@ -62,9 +60,9 @@ def uniform(array: NdArray) -> Number | None:
     code = CODES.get(array.dtype[1:])
     if code is None or not array.data:
         return None
-    step = struct.calcsize(code)
-    first = array.data[:step]
-    if len(array.data) % step or first * (len(array.data) // step) != array.data:
+    first = array.data[: struct.calcsize(code)]
+    count = math.prod(array.shape)
+    if len(array.data) != len(first) * count or first * count != array.data:
         return None
     found: Number = struct.unpack(f"<{code}", first)[0]
     return found

@@ -20,7 +20,7 @@ Box and the integer spaces state `dtype` where the file does (numpy's name). Sou
 and gymnasium 0.28 to 1.2, `spaces/*.py`; the attributes are those that their pickles hold.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ckptkit.model.checkpoint import Note
 from ckptkit.model.inert import ClassRef, Instance, NdArray
@@ -246,6 +246,22 @@ _NESTED: dict[str, _Nested] = {
     "Sequence": _sequence,
     "Graph": _graph,
 }
+
+
+def random_states(value: object, where: str, depth: int = 0) -> Iterator[str]:
+    """Yield the places of the generators from which the spaces in `value` draw samples."""
+    state = value.state if isinstance(value, Instance) else None
+    if not isinstance(state, Mapping) or depth > MAX_DEPTH:
+        return
+    for name in ("_np_random", "np_random"):
+        if state.get(name) is not None:
+            yield f"{where}.{name}"
+    inner = state.get("spaces")
+    parts: Iterable[tuple[object, object]] = inner.items() if isinstance(inner, Mapping) else ()
+    if isinstance(inner, list | tuple):
+        parts = enumerate(inner)
+    for key, part in parts:
+        yield from random_states(part, f"{where}.{key}", depth + 1)
 
 
 def observation_shapes(space: Mapping[str, object]) -> dict[str, list[int]]:

@@ -7,9 +7,8 @@ from pathlib import Path
 from ckptkit.errors import UnreadableCheckpointError
 from ckptkit.model.checkpoint import Checkpoint, SourceFile
 from ckptkit.model.finding import Verdict
-from ckptkit.model.inert import Instance
 from ckptkit.model.naming import kind_of, partial_sharing, plain, state_dict
-from ckptkit.model.spaces import Space, describe
+from ckptkit.model.spaces import Space, describe, random_states
 from ckptkit.model.tensor import Tensor
 from ckptkit.model.tree import tensors_in
 from ckptkit.storage.sb3 import data as data_member
@@ -18,11 +17,11 @@ from ckptkit.storage.sb3.algorithm import algorithm
 from ckptkit.storage.sb3.beside import Beside
 from ckptkit.storage.sb3.collected import Collected
 from ckptkit.storage.sb3.schedules import SCHEDULES, schedule
+from ckptkit.storage.sb3.values import unwrapped
 from ckptkit.storage.torch_file import open_torch
 from ckptkit.storage.zip import ZipArchive
 
 _SPACES = {"observation_space": "observation", "action_space": "action"}
-_RNG = ("_np_random", "np_random")
 _LEFT_OUT = {
     "_last_obs": "the environment's last observation, not part of the agent",
     "_last_original_obs": "the environment's last observation, not part of the agent",
@@ -166,11 +165,8 @@ def _space(config: _Config, key: str, value: object, found: Collected) -> None:
     place = f"data:{key}"
     config.spaces[_SPACES[key]], notes = describe(value, place)
     found.notes.extend(notes)
-    state = value.state if isinstance(value, Instance) else None
-    if isinstance(state, Mapping):
-        for name in _RNG:
-            if state.get(name) is not None:
-                found.drop(f"{place}.{name}", "the random state from which the space draws samples")
+    for path in random_states(value, place):
+        found.drop(path, "the random state from which the space draws samples")
 
 
 def _policy_class(config: _Config, key: str, value: object, found: Collected) -> None:
@@ -205,7 +201,7 @@ def _training_field(config: _Config, key: str, value: object, found: Collected) 
         if read.is_code:
             found.drop(place, "a function by value: what it was seen to hold is kept, its code is not")
         return
-    tree, dropped = plain(value, place)
+    tree, dropped = plain(unwrapped(value), place)
     found.drop_all(dropped)
     if tensors_in(tree):
         held = config.training.setdefault("data", {})

@@ -73,7 +73,11 @@ class Beside:
         self, source: Source, name: str, space: Mapping[str, object] | None, found: Collected
     ) -> tuple[Mapping[str, object], ...]:
         found.files.append(SourceFile(name, "statistics", source))
-        read = normalizer.read(source, name, found)
+        try:
+            read = normalizer.read(source, name, found)
+        except normalizer.OtherStatisticsError as error:
+            found.note("stray-statistics", f"not applied: {error.what}", name)
+            return ()
         if read is None:
             return ()
         unfit = "the zip states no observation space" if space is None else normalizer.fits(read, space)

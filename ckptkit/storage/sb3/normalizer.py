@@ -24,6 +24,10 @@ CLASS = "VecNormalize"
 _SCALARS = ("clip_obs", "clip_reward", "epsilon", "gamma")
 
 
+class OtherStatisticsError(UnreadableCheckpointError):
+    """A whole pickle that holds something else than SB3's own statistics."""
+
+
 class _UnknownFormError(Exception):
     """The pickle is of no form that any release wrote."""
 
@@ -62,21 +66,21 @@ def read(source: Source, name: str, found: Collected) -> Normalizer | None:
         None where the pickle is unsafe and so was not followed to an end that makes sense.
 
     Raises:
-        UnreadableCheckpointError: It is broken, or no `VecNormalize`.
+        UnreadableCheckpointError: It is broken.
+        OtherStatisticsError: It is whole, and no `VecNormalize` of SB3.
     """
     if source.size > MAX_BYTES:
         raise LimitExceededError(f"{source.size} bytes, at most {MAX_BYTES} are read", where=source.name)
     own = Collected()
     value = read_pickle(source.read(0, source.size), name, own)
-    normalizer = None
-    try:
-        normalizer = _normalizer(value, name, own)
-    except (_UnknownFormError, ValueError) as error:
-        if own.verdict is not Verdict.UNSAFE:
-            what = f"no {CLASS} of Stable-Baselines3: {error}"
-            raise UnreadableCheckpointError(what, where=source.name) from error
     found.absorb(own)
-    return normalizer
+    try:
+        return _normalizer(value, name, found)
+    except (_UnknownFormError, ValueError) as error:
+        if own.verdict is Verdict.UNSAFE:
+            return None
+        what = f"holds no {CLASS} of Stable-Baselines3: {error}"
+        raise OtherStatisticsError(what, where=source.name) from error
 
 
 def _normalizer(value: object, name: str, found: Collected) -> Normalizer:
