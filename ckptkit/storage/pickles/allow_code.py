@@ -3,11 +3,13 @@
 Source: cloudpickle 0.5 to 3.1 (`cloudpickle.cloudpickle`, `cloudpickle.cloudpickle_fast`), dill 0.2.8 to 0.4
 (`dill._dill`). dill's `_create_filehandle`, `_create_capsule`, `_eval_repr` and `_unmarshal` stay forbidden.
 """
+# ruff: noqa: ARG001 - every rule has the same signature
 
 from ckptkit.model.inert import ClassRef, CodeFact, Instance
+from ckptkit.storage.pickles import limits
 from ckptkit.storage.pickles.code_objects import code_fact
 from ckptkit.storage.pickles.machine import Entry, Machine, Refuse
-from ckptkit.storage.pickles.rules import REFERENCE, describe, new_bare
+from ckptkit.storage.pickles.rules import REFERENCE, describe, new_bare, words
 
 _TYPES = {
     "BuiltinFunctionType": "BuiltinFunctionType",
@@ -24,12 +26,15 @@ _TYPES = {
     "NoneType": "NoneType",
     "NotImplementedType": "NotImplemented",
 }
-_DILL_TYPES = (
-    ["bool", "bytes", "bytearray", "complex", "dict", "float", "frozenset", "int", "list", "object", "range", "set", "slice", "str", "tuple", "type"]
+_DILL_TYPES = words(
+    "bool bytes bytearray complex dict float frozenset int list object range set slice str tuple type"
 )
 
 
 def _code(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> Instance:
+    m.coded += 1
+    if m.coded > limits.MAX_CODE_OBJECTS:
+        raise m.over(f"more than {limits.MAX_CODE_OBJECTS:,} code objects", m.opcode)
     fact = code_fact(args, m.where)
     if fact is None:
         raise Refuse("gets something that makes no code object")

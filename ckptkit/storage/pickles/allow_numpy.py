@@ -3,6 +3,7 @@
 Names of both spellings (`numpy.core`, `numpy._core`) arrive here as `numpy._core`.
 Source: numpy 1.16 to 2.4.
 """
+# ruff: noqa: ARG001 - every rule has the same signature
 
 from ckptkit.model.inert import ClassRef, Instance, NdArray
 from ckptkit.storage.pickles.machine import Entry, Machine, Refuse
@@ -18,7 +19,7 @@ from ckptkit.storage.pickles.numpy_values import (
     shape_of,
     simple_array,
 )
-from ckptkit.storage.pickles.rules import BARE, REFERENCE, describe_bare, set_state
+from ckptkit.storage.pickles.rules import REFERENCE, describe_bare, set_state, words
 
 _SUBTYPES = {ARRAY, ("numpy", "matrix"), ("numpy.matrixlib.defmatrix", "matrix")}
 
@@ -73,16 +74,16 @@ def _frombuffer(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> object:
         return Instance(m.name(*ARRAY, m.start), (shape, args[1]), state=args[0])
     axes = args[4] if len(args) == 5 else None
     if args[3] == "K" and axes is not None:
-        return _transposed(code, shape, raw_bytes(args[0]), axes)
-    return simple_array(code, shape, raw_bytes(args[0]), column_major=args[3] == "F")
+        return _transposed(m, code, shape, raw_bytes(args[0]), axes)
+    return simple_array(m, code, shape, raw_bytes(args[0]), column_major=args[3] == "F")
 
 
-def _transposed(code: str, shape: tuple[int, ...], data: bytes, axes: object) -> NdArray:
+def _transposed(m: Machine, code: str, shape: tuple[int, ...], data: bytes, axes: object) -> NdArray:
     """Return the array of row-major `data` with its axes in another order."""
     order = shape_of(axes)
     if sorted(order) != list(range(len(shape))):
         raise Refuse("gets something that is no order of axes")
-    plain = simple_array(code, shape, data, column_major=False)
+    plain = simple_array(m, code, shape, data, column_major=False)
     sizes = tuple(shape[axis] for axis in order)
     if not plain.data:
         return NdArray(plain.dtype, sizes, b"")
@@ -142,12 +143,22 @@ def _ufunc(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> ClassRef:
 BIT_GENERATORS = frozenset(("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"))
 """Names of numpy's bit generators."""
 
-_FUNCTIONS = ["abs", "absolute", "add", "all", "amax", "amin", "any", "append", "arange", "arctan", "arctan2", "argmax", "argmin", "array", "array_equal", "asarray", "ascontiguousarray", "bincount", "ceil", "clip", "column_stack", "concatenate", "copy", "cos", "cosh", "cumprod", "cumsum", "diff", "divide", "dot", "einsum", "empty", "empty_like", "exp", "expand_dims", "eye", "flip", "float_power", "floor", "full", "full_like", "greater", "hstack", "inf", "interp", "isfinite", "isinf", "isnan", "less", "linspace", "log", "log10", "log1p", "log2", "logical_and", "logical_not", "logical_or", "logspace", "max", "maximum", "mean", "median", "meshgrid", "min", "minimum", "mod", "moveaxis", "multiply", "nan_to_num", "negative", "ones", "ones_like", "outer", "pad", "percentile", "power", "prod", "quantile", "ravel", "repeat", "reshape", "roll", "rot90", "round", "sign", "sin", "sinh", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take", "tan", "tanh", "tile", "transpose", "tril", "triu", "trunc", "unique", "var", "vstack", "where", "zeros", "zeros_like"]
+_FUNCTIONS = words(
+    "abs absolute add all amax amin any append arange arctan arctan2 argmax argmin array array_equal "
+    "asarray ascontiguousarray bincount ceil clip column_stack concatenate copy cos cosh cumprod "
+    "cumsum diff divide dot einsum empty empty_like exp expand_dims eye flip float_power floor full "
+    "full_like greater hstack inf interp isfinite isinf isnan less linspace log log10 log1p log2 "
+    "logical_and logical_not logical_or logspace max maximum mean median meshgrid min minimum mod "
+    "moveaxis multiply nan_to_num negative ones ones_like outer pad percentile power prod quantile "
+    "ravel repeat reshape roll rot90 round sign sin sinh sort split sqrt square squeeze stack std "
+    "subtract sum swapaxes take tan tanh tile transpose tril triu trunc unique var vstack where zeros "
+    "zeros_like"
+)
 
 _SCALAR_CLASSES = (
     *NAMED,
-    *["generic", "number", "integer", "signedinteger", "unsignedinteger", "inexact", "floating", "complexfloating"],
-    *["str_", "bytes_", "void", "intc", "uintc", "intp", "uintp", "longlong", "ulonglong", "longdouble", "half", "single", "double"],
+    *words("generic number integer signedinteger unsignedinteger inexact floating complexfloating"),
+    *words("str_ bytes_ void intc uintc intp uintp longlong ulonglong longdouble half single double"),
 )
 
 ALLOWED: dict[tuple[str, str], Entry] = {
@@ -166,7 +177,7 @@ ALLOWED: dict[tuple[str, str], Entry] = {
     ("numpy.random.mtrand", "__RandomState_ctor"): Entry("random state, described", call=describe_bare),
     ("numpy.random.mtrand", "RandomState"): REFERENCE,
     ("numpy.random._generator", "Generator"): REFERENCE,
-    ("numpy.random.bit_generator", "SeedSequence"): BARE,
+    ("numpy.random.bit_generator", "SeedSequence"): Entry("seed, described", new=describe_bare),
     ("numpy.random.bit_generator", "__pyx_unpickle_SeedSequence"): Entry(
         "seed, described", call=_seed_sequence
     ),

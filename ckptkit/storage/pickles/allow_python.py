@@ -2,6 +2,7 @@
 
 Source: CPython 3.6 to 3.14 (`copyreg`, `enum`, `types`, `typing`, `datetime`, `pathlib`).
 """
+# ruff: noqa: ARG001 - every rule has the same signature
 
 from ckptkit.model.inert import ClassRef, Instance
 from ckptkit.storage.pickles.containers import InertDict, InertList
@@ -16,12 +17,15 @@ from ckptkit.storage.pickles.rules import (
     describe,
     describe_plain,
     reconstruct,
+    words,
 )
 
 
 def _ordered(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> InertDict:
     """`OrderedDict()`, or with one list of pairs as Python 2 wrote it."""
-    value = InertDict(ref.name)
+    value = InertDict()
+    if ref.name != value.kind:
+        value.kind = ref.name
     if args:
         _fill(m, value, args)
     return value
@@ -30,6 +34,7 @@ def _ordered(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> InertDict:
 def _fill(m: Machine, value: InertDict, args: tuple[object, ...]) -> None:
     if len(args) != 1 or not isinstance(args[0], dict | list | tuple):
         raise Refuse("gets something else than pairs")
+    m.spend(8 * len(args[0]))
     pairs = args[0].items() if isinstance(args[0], dict) else args[0]
     for pair in pairs:
         if not isinstance(pair, tuple | list) or len(pair) != 2:
@@ -42,7 +47,9 @@ def _defaultdict(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> InertDi
     """`defaultdict(factory)`: the factory is kept and never called."""
     if len(args) > 1:
         raise Refuse("gets more than a factory")
-    return InertDict(ref.name, args[0] if args else None)
+    value = InertDict()
+    value.kind, value.factory = ref.name, args[0] if args else None
+    return value
 
 
 def _deque(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> InertList:
@@ -51,7 +58,10 @@ def _deque(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> InertList:
     items = () if items is None else items
     if not isinstance(items, list | tuple) or not (maxlen is None or (type(maxlen) is int and maxlen >= 0)):
         raise Refuse("gets something else than items and a length")
-    return InertList(list(items), ref.name, maxlen)
+    m.spend(8 * len(items))
+    value = InertList(items)
+    value.maxlen = maxlen
+    return value
 
 
 def _encode(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> bytes:
@@ -62,6 +72,7 @@ def _encode(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> bytes:
                 value = text.encode("latin1")
             except UnicodeEncodeError:
                 raise Refuse("gets text that is no Latin-1") from None
+            m.spend(len(value))
             look_inside(m, value, m.start)
             return value
     raise Refuse("encodes to something else than Latin-1")
@@ -72,14 +83,15 @@ def _bytes(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> bytes | bytea
     match args:
         case ():
             value = b""
-        case (bytes() | bytearray(),):
-            value = bytes(args[0])
+        case (bytes() | bytearray() as data,):
+            value = bytes(data)
         case (str(), str()):
             value = _encode(m, ref, args)
-        case (list(),) if all(type(item) is int and 0 <= item < 256 for item in args[0]):
-            value = bytes(args[0])
+        case (list(items),) if all(type(item) is int and 0 <= item < 256 for item in items):
+            value = bytes(items)
         case _:
             raise Refuse("gets something else than bytes")
+    m.spend(len(value))
     look_inside(m, value, m.start)
     return bytearray(value) if ref.name == "bytearray" else value
 
@@ -89,6 +101,7 @@ def _set(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> set[object] | f
     if len(args) > 1 or not all(isinstance(arg, list | tuple | set | frozenset) for arg in args):
         raise Refuse("gets something else than elements")
     items = list(args[0]) if args and isinstance(args[0], list | tuple | set | frozenset) else []
+    m.spend(8 * len(items))
     for item in items:
         check_key(m, item, m.start)
     return frozenset(items) if ref.name == "frozenset" else set(items)
@@ -114,8 +127,8 @@ def _type(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> ClassRef:
     match args:
         case (None,):
             return m.name("types", "NoneType", m.start)
-        case (ClassRef(module="builtins", name="NotImplemented" | "Ellipsis"),):
-            return args[0]
+        case (ClassRef(module="builtins", name="NotImplemented" | "Ellipsis") as constant,):
+            return constant
     raise Refuse("gets something else than None")
 
 
@@ -180,10 +193,27 @@ def _partial(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> Instance:
     return Instance(ref, args)
 
 
-_BUILTIN_TYPES = ["NotImplemented", "Ellipsis", "bool", "dict", "float", "int", "list", "str", "tuple", "property", "classmethod", "staticmethod", "super", "Exception", "ValueError", "TypeError", "RuntimeError", "KeyError", "IndexError", "AttributeError", "NotImplementedError", "AssertionError", "ArithmeticError", "ZeroDivisionError", "StopIteration", "Warning", "UserWarning", "DeprecationWarning", "abs", "all", "any", "divmod", "enumerate", "filter", "hash", "id", "isinstance", "issubclass", "iter", "len", "map", "max", "min", "next", "pow", "print", "repr", "reversed", "round", "sorted", "sum", "zip", "memoryview", "callable", "chr", "ord"]
-_TYPING = ["Any", "AnyStr", "Callable", "ClassVar", "Dict", "Final", "FrozenSet", "Generic", "Iterable", "Iterator", "List", "Literal", "Mapping", "NamedTuple", "NoReturn", "Optional", "Protocol", "Sequence", "Set", "Sized", "SupportsFloat", "Tuple", "Type", "TypeVar", "Union"]
-_ABSTRACT = ["Callable", "Collection", "Container", "Generator", "Hashable", "ItemsView", "Iterable", "Iterator", "KeysView", "Mapping", "MutableMapping", "MutableSequence", "MutableSet", "Sequence", "Set", "Sized", "ValuesView"]
-_MATH = ["acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "ceil", "comb", "copysign", "cos", "cosh", "degrees", "dist", "e", "erf", "exp", "expm1", "fabs", "factorial", "floor", "fmod", "frexp", "fsum", "gcd", "hypot", "inf", "isclose", "isfinite", "isinf", "isnan", "isqrt", "ldexp", "log", "log10", "log1p", "log2", "modf", "nan", "pi", "pow", "prod", "radians", "sin", "sinh", "sqrt", "tan", "tanh", "tau", "trunc"]
+_BUILTIN_TYPES = words(
+    "NotImplemented Ellipsis bool dict float int list str tuple property classmethod staticmethod "
+    "super Exception ValueError TypeError RuntimeError KeyError IndexError AttributeError "
+    "NotImplementedError AssertionError ArithmeticError ZeroDivisionError StopIteration Warning "
+    "UserWarning DeprecationWarning abs all any divmod enumerate filter hash id isinstance issubclass "
+    "iter len map max min next pow print repr reversed round sorted sum zip memoryview callable chr "
+    "ord"
+)
+_TYPING = words(
+    "Any AnyStr Callable ClassVar Dict Final FrozenSet Generic Iterable Iterator List Literal Mapping "
+    "NamedTuple NoReturn Optional Protocol Sequence Set Sized SupportsFloat Tuple Type TypeVar Union"
+)
+_ABSTRACT = words(
+    "Callable Collection Container Generator Hashable ItemsView Iterable Iterator KeysView Mapping "
+    "MutableMapping MutableSequence MutableSet Sequence Set Sized ValuesView"
+)
+_MATH = words(
+    "acos acosh asin asinh atan atan2 atanh ceil comb copysign cos cosh degrees dist e erf exp expm1 "
+    "fabs factorial floor fmod frexp fsum gcd hypot inf isclose isfinite isinf isnan isqrt ldexp log "
+    "log10 log1p log2 modf nan pi pow prod radians sin sinh sqrt tan tanh tau trunc"
+)
 _PATHS = ("PurePath", "PurePosixPath", "PureWindowsPath", "PosixPath", "WindowsPath", "Path")
 _TIMES = ("date", "datetime", "time", "timedelta", "timezone")
 

@@ -2,12 +2,13 @@
 
 Source: gym 0.17 to 0.26, gymnasium 0.26 to 1.4, stable-baselines3 and sb3-contrib 0.8 to 2.9.
 """
+# ruff: noqa: ARG001 - every rule has the same signature
 
 import re
 
 from ckptkit.model.inert import ClassRef, Instance
 from ckptkit.storage.pickles.machine import Entry, Machine, Refuse
-from ckptkit.storage.pickles.rules import BARE, MEMBER, REFERENCE
+from ckptkit.storage.pickles.rules import BARE, MEMBER, REFERENCE, words
 
 
 def _train_freq(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> Instance:
@@ -32,7 +33,11 @@ def _generator(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> Instance:
 
 
 _SAMPLES = Entry("named tuple, described", call=_samples, new=_samples)
-_TUPLES = ["RolloutBufferSamples", "DictRolloutBufferSamples", "ReplayBufferSamples", "DictReplayBufferSamples", "RolloutReturn", "RNNStates", "RecurrentRolloutBufferSamples", "RecurrentDictRolloutBufferSamples", "MaskableRolloutBufferSamples", "MaskableDictRolloutBufferSamples"]
+_TUPLES = words(
+    "RolloutBufferSamples DictRolloutBufferSamples ReplayBufferSamples DictReplayBufferSamples "
+    "RolloutReturn RNNStates RecurrentRolloutBufferSamples RecurrentDictRolloutBufferSamples "
+    "MaskableRolloutBufferSamples MaskableDictRolloutBufferSamples"
+)
 _TUPLE_MODULES = (
     "stable_baselines3.common.type_aliases",
     "sb3_contrib.common.recurrent.type_aliases",

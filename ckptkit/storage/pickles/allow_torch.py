@@ -3,6 +3,7 @@
 Source: torch 2.13.0, `torch/_utils.py`, `torch/_tensor.py`, `torch/storage.py`,
 `torch/_weights_only_unpickler.py`; names back to torch 1.0.
 """
+# ruff: noqa: ARG001 - every rule has the same signature
 
 import re
 
@@ -11,7 +12,7 @@ from ckptkit.model.inert import ClassRef, Instance
 from ckptkit.model.tensor import Tensor
 from ckptkit.storage.pickles.machine import Entry, Machine, Refuse
 from ckptkit.storage.pickles.nested import merge
-from ckptkit.storage.pickles.rules import BARE, REFERENCE, describe, describe_plain
+from ckptkit.storage.pickles.rules import BARE, REFERENCE, describe, describe_plain, words
 from ckptkit.storage.pickles.tensors import rebuild, rebuild_v3
 from ckptkit.storage.pickles.torch_values import STORAGE_NAMES
 
@@ -31,15 +32,13 @@ def _parameter(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> object:
 
 def _size(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> tuple[object, ...]:
     """`torch.Size((3, 4))`: a plain tuple."""
-    if not args:
-        return ()
-    if (
-        len(args) != 1
-        or not isinstance(args[0], tuple | list)
-        or not all(type(size) is int for size in args[0])
-    ):
-        raise Refuse("gets something else than sizes")
-    return tuple(args[0])
+    match args:
+        case ():
+            return ()
+        case ((list() | tuple()) as sizes,) if all(type(size) is int for size in sizes):
+            m.spend(8 * len(sizes))
+            return tuple(sizes)
+    raise Refuse("gets something else than sizes")
 
 
 def _layout(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> ClassRef:
@@ -86,11 +85,33 @@ def _from_bytes(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> object:
     return inner.root
 
 
-_LAYOUTS = ["strided", "sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc", "_mkldnn", "jagged", "contiguous_format", "channels_last", "channels_last_3d", "preserve_format"]
-_DTYPES = ["bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "half", "float", "double", "short", "int", "long", "float16", "float32", "float64", "bfloat16", "complex32", "complex64", "complex128", "chalf", "cfloat", "cdouble", "quint8", "qint8", "qint32", "quint4x2", "quint2x4", "float8_e5m2", "float8_e4m3fn", "float8_e5m2fnuz", "float8_e4m3fnuz", "float8_e8m0fnu", "float4_e2m1fn_x2", "uint1", "uint2", "uint3", "uint4", "uint5", "uint6", "uint7", "int1", "int2", "int3", "int4", "int5", "int6", "int7", "bits8", "bits16", "bits1x8", "bits2x4", "bits4x2"]
-_SCHEMES = ["per_tensor_affine", "per_channel_affine", "per_tensor_symmetric", "per_channel_symmetric", "per_channel_affine_float_qparams"]
-_FUNCTIONS = ["abs", "add", "argmax", "cat", "celu", "clamp", "cos", "cosh", "dot", "dropout", "einsum", "exp", "flatten", "floor", "log", "log_softmax", "matmul", "max", "mean", "min", "mm", "mul", "neg", "ones", "ones_like", "pow", "prelu", "relu", "relu_", "round", "rrelu", "selu", "sigmoid", "sign", "sin", "softmax", "sqrt", "square", "stack", "sub", "sum", "tan", "tanh", "tensor", "threshold", "transpose", "where", "zeros", "zeros_like", "no_grad", "Tensor", "Size", "Generator"]
-_DESCRIBED = ["_rebuild_qtensor", "_rebuild_sparse_tensor", "_rebuild_sparse_csr_tensor", "_rebuild_nested_tensor", "_rebuild_meta_tensor_no_storage", "_rebuild_device_tensor_from_numpy", "_rebuild_device_tensor_from_cpu_tensor", "_rebuild_wrapper_subclass", "_rebuild_xla_tensor", "_rebuild_mkldnn_tensor"]
+_LAYOUTS = words(
+    "strided sparse_coo sparse_csr sparse_csc sparse_bsr sparse_bsc _mkldnn jagged contiguous_format "
+    "channels_last channels_last_3d preserve_format"
+)
+_DTYPES = words(
+    "bool uint8 uint16 uint32 uint64 int8 int16 int32 int64 half float double short int long float16 "
+    "float32 float64 bfloat16 complex32 complex64 complex128 chalf cfloat cdouble quint8 qint8 qint32 "
+    "quint4x2 quint2x4 float8_e5m2 float8_e4m3fn float8_e5m2fnuz float8_e4m3fnuz float8_e8m0fnu "
+    "float4_e2m1fn_x2 uint1 uint2 uint3 uint4 uint5 uint6 uint7 int1 int2 int3 int4 int5 int6 int7 "
+    "bits8 bits16 bits1x8 bits2x4 bits4x2"
+)
+_SCHEMES = words(
+    "per_tensor_affine per_channel_affine per_tensor_symmetric per_channel_symmetric "
+    "per_channel_affine_float_qparams"
+)
+_FUNCTIONS = words(
+    "abs add argmax cat celu clamp cos cosh dot dropout einsum exp flatten floor log log_softmax "
+    "matmul max mean min mm mul neg ones ones_like pow prelu relu relu_ round rrelu selu sigmoid sign "
+    "sin softmax sqrt square stack sub sum tan tanh tensor threshold transpose where zeros zeros_like "
+    "no_grad Tensor Size Generator"
+)
+_DESCRIBED = words(
+    "_rebuild_qtensor _rebuild_sparse_tensor _rebuild_sparse_csr_tensor _rebuild_nested_tensor "
+    "_rebuild_meta_tensor_no_storage _rebuild_device_tensor_from_numpy "
+    "_rebuild_device_tensor_from_cpu_tensor _rebuild_wrapper_subclass _rebuild_xla_tensor "
+    "_rebuild_mkldnn_tensor"
+)
 _TENSOR_CLASSES = (
     "torch.Tensor",
     "torch._tensor.Tensor",

@@ -1,13 +1,13 @@
 """What a code object says of itself, from the arguments that a pickle would make it with.
 
-Source: `cloudpickle.cloudpickle._code_reduce` 0.5 to 3.1, `dill._dill._create_code` 0.2 to 0.4, and the
-signatures of `types.CodeType` in CPython 2.7 and 3.6 to 3.14. All have the bytecode, then constants, names and
+Source: `cloudpickle.cloudpickle._code_reduce` 0.5 to 3.1, `dill._dill._create_code`
+0.2 to 0.4, and the signatures of `types.CodeType` in CPython 2.7 and 3.6 to 3.14. All have the bytecode, then constants, names and
 variable names, then the file's name and the code's name.
 """
 
 from ckptkit.model.inert import CodeFact
 
-MAX_NAMES = 500
+MAX_NAMES = 200
 MAX_TEXT = 120
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
 
@@ -43,7 +43,20 @@ def _names(names: tuple[object, ...]) -> tuple[str, ...]:
 
 
 def _constants(constants: tuple[object, ...]) -> tuple[str, ...]:
-    return tuple(_short(repr(value)) for value in constants[:MAX_NAMES] if _is_plain(value))
+    return tuple(_text(value) for value in constants[:MAX_NAMES] if _is_plain(value))
+
+
+def _text(value: object) -> str:
+    """Return a constant as Python spells it, cut short before it is spelled."""
+    if isinstance(value, str | bytes):
+        return _short(repr(value[: MAX_TEXT + 1]))
+    if isinstance(value, int) and value.bit_length() > 64:
+        return f"an integer of {value.bit_length()} bits"
+    if isinstance(value, tuple):
+        return _short(f"({', '.join(_text(item) for item in value)})")
+    if isinstance(value, frozenset):
+        return _short(f"{{{', '.join(sorted(_text(item) for item in value))}}}")
+    return repr(value)
 
 
 def _is_plain(value: object) -> bool:

@@ -10,16 +10,13 @@ class InertDict(dict[object, object]):
     Attributes:
         kind: Name of the class in `collections`.
         factory: A defaultdict's factory, never called.
-        state: Attributes that BUILD set on it, such as torch's `_metadata`.
+        state: Attributes that BUILD set on it, such as torch's `_metadata`; None where it set none.
     """
 
-    __slots__ = ("factory", "kind", "state")
-
-    def __init__(self, kind: str, factory: object = None) -> None:
-        super().__init__()
-        self.kind = kind
-        self.factory = factory
-        self.state: dict[object, object] | None = None
+    # Defaults of the class: a state dict has one `OrderedDict` per tensor, and all are of this kind.
+    kind: str = "OrderedDict"
+    factory: object = None
+    state: dict[object, object] | None = None
 
 
 class InertList(list[object]):
@@ -30,9 +27,5 @@ class InertList(list[object]):
         maxlen: The deque's bound; None where it has none.
     """
 
-    __slots__ = ("kind", "maxlen")
-
-    def __init__(self, items: list[object], kind: str, maxlen: int | None = None) -> None:
-        super().__init__(items)
-        self.kind = kind
-        self.maxlen = maxlen
+    kind: str = "deque"
+    maxlen: int | None = None

@@ -3,8 +3,8 @@
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
-from ckptkit.storage.pickles import limits
 from ckptkit.storage.pickles.machine import Machine
+from ckptkit.storage.pickles.nested import descend
 from ckptkit.storage.source import MemorySource
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ def open_embedded(m: Machine, data: bytes) -> "TorchFile":
     """
     from ckptkit.storage.torch_file import open_torch
 
-    if m.depth >= limits.MAX_NESTED_PICKLES:
-        raise m.over("torch files lie deeper inside pickles than is followed", m.start)
+    descend(m, len(data), m.start)
     token = outer_depth.set(m.depth + 1)
     try:
         return open_torch(MemorySource(data, f"{m.where}[torch file]"))

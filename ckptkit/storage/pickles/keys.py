@@ -28,6 +28,7 @@ def check_key(m: Machine, key: object, at: int) -> None:
         if isinstance(value, tuple | frozenset):
             if len(value) + nodes > limits.MAX_KEY_NODES:
                 raise m.over("a key of too many parts", at)
+            m.spend(len(value))
             waiting.extend(value)
         elif isinstance(value, int):
             if not -(1 << 63) <= value < 1 << 64:

@@ -24,8 +24,15 @@ MAX_UNROLLED = 10_000_000
 """Nodes of a plain tree when everything that it shares is written out."""
 MAX_KEY_NODES = 200
 """Nodes of a tuple that is a dictionary key or a set element."""
-MAX_SWAP_STEPS = 20_000_000
-"""Memo entries looked through, in total, for arrays that turn out to hold objects."""
+MAX_NAME = 1000
+"""Characters of a global's module and name."""
+MAX_CODE_OBJECTS = 20_000
+"""Code objects whose names and constants are listed."""
+SPEND_PER_BYTE = 8
+SPEND_FREE = 1 << 20
+"""Work on copies of values: so much for each byte of the stream, and so much for any."""
+LOOK_PER_BYTE = 2
+"""Bytes read again as pickles or torch files inside the stream, for each byte of it."""
 EXPANDED_BYTES = 1 << 30
 """A tensor that repeats elements (stride 0) may have this many bytes beyond its storage's."""
 CHECK_EVERY = 4096

@@ -96,7 +96,9 @@ class Machine:
     nested: list[GlobalUse] = field(default_factory=list)
     unsafe: str = ""
     has_code: bool = False
-    swap_steps: int = 0
+    spent: int = 0
+    looked: int = 0
+    coded: int = 0
     opcodes: int = 0
     opcode: int = 0
 
@@ -159,6 +161,19 @@ class Machine:
             if count > bound:
                 raise self.over(f"more than {bound:,} {what}", position)
 
+    def spend(self, units: int) -> None:
+        """Pay for work that an opcode repeats on a value of any size, as through the memo it could for ever.
+
+        Args:
+            units: Bytes copied, eight an element copied, or one a node looked at.
+
+        Raises:
+            LimitExceededError: It is far more than reading every value of the stream once takes.
+        """
+        self.spent += units
+        if self.spent > limits.SPEND_PER_BYTE * len(self.data) + limits.SPEND_FREE:
+            raise self.over("the same values are copied over and over", self.opcode)
+
     def malformed(self, what: str, offset: int) -> UnreadableCheckpointError:
         """Return the error for a stream that breaks its format at a byte offset."""
         return UnreadableCheckpointError(
@@ -187,6 +202,8 @@ class Machine:
         key = (module, name)
         ref = self.refs.get(key)
         if ref is None:
+            if len(module) + len(name) > limits.MAX_NAME:
+                raise self.over(f"a global's name of {len(module) + len(name)} characters", offset)
             ref = self.refs[key] = ClassRef(module, name)
             entry = self.lookup(module, name)
             self.entries[id(ref)] = entry
@@ -218,6 +235,7 @@ class Machine:
         """Make the verdict unsafe; the first reason is the one that messages give."""
         if not self.unsafe:
             name = str(target) if isinstance(target, ClassRef) else "an object"
+            name = name if name.isprintable() else ascii(name)
             self.unsafe = f"pickle at byte {offset - self.start}: {name}: {why}"
 
     def fact(self, fact: CodeFact, *, code: bool = False) -> None:

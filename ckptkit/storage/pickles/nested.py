@@ -17,8 +17,7 @@ def look_inside(m: Machine, value: bytes, offset: int) -> None:
         return
     from ckptkit.storage.pickles import load
 
-    if m.depth >= limits.MAX_NESTED_PICKLES:
-        raise m.over("pickles lie deeper inside pickles than is followed", offset)
+    descend(m, len(value), offset)
     place = f"{m.where}[pickle at byte {offset - m.start}]"
     try:
         inner = load(value, where=place, persistent=_unknown, depth=m.depth + 1)
@@ -30,6 +29,19 @@ def look_inside(m: Machine, value: bytes, offset: int) -> None:
     except UnreadableCheckpointError:
         return
     merge(m, inner.verdict, inner.globals, inner.code, offset)
+
+
+def descend(m: Machine, length: int, offset: int) -> None:
+    """Check that one more file inside the stream may be read.
+
+    Raises:
+        LimitExceededError: It lies too deep, or the same bytes are read over and over.
+    """
+    m.looked += length
+    if m.depth >= limits.MAX_NESTED_PICKLES:
+        raise m.over("files lie deeper inside pickles than is followed", offset)
+    if m.looked > limits.LOOK_PER_BYTE * len(m.data):
+        raise m.over("the same bytes are read as a pickle over and over", offset)
 
 
 def merge(

@@ -8,7 +8,6 @@ import re
 import struct
 
 from ckptkit.model.inert import ClassRef, Instance, NdArray
-from ckptkit.storage.pickles import limits
 from ckptkit.storage.pickles.machine import Machine, Refuse
 
 DTYPE = ("numpy", "dtype")
@@ -125,7 +124,9 @@ def row_major(data: bytes, shape: tuple[int, ...], size: int) -> bytes:
     return np.frombuffer(data, f"V{size}").reshape(shape, order="F").tobytes(order="C")
 
 
-def simple_array(dtype: str, shape: tuple[int, ...], data: bytes, *, column_major: bool) -> NdArray:
+def simple_array(
+    m: Machine, dtype: str, shape: tuple[int, ...], data: bytes, *, column_major: bool
+) -> NdArray:
     """Return an array of a simple dtype.
 
     Raises:
@@ -137,6 +138,7 @@ def simple_array(dtype: str, shape: tuple[int, ...], data: bytes, *, column_majo
         count *= length
     if count * size != len(data):
         raise Refuse(f"{len(data)} bytes for an array of shape {shape} and type {dtype}")
+    m.spend(len(data))
     data = little_endian(data, dtype)
     if column_major:
         data = row_major(data, shape, size)
@@ -182,25 +184,23 @@ def build_array(m: Machine, target: NdArray, state: object, at: int) -> None:
     sizes = shape_of(shape)
     code = dtype_text(dtype)
     if code is None or code == "|O" or code[1] in "mM":
-        _swap(m, target, Instance(m.name(*ARRAY, at - 1), (sizes, dtype), state=data), at)
+        _swap(m, target, Instance(m.name(*ARRAY, at - 1), (sizes, dtype), state=data))
         return
-    made = simple_array(code, sizes, raw_bytes(data), column_major=bool(column_major))
+    made = simple_array(m, code, sizes, raw_bytes(data), column_major=bool(column_major))
     for name in ("dtype", "shape", "data"):
         # The array is in the memo already and has to stay the same object.
         object.__setattr__(target, name, getattr(made, name))
 
 
-def _swap(m: Machine, old: NdArray, new: Instance, at: int) -> None:
+def _swap(m: Machine, old: NdArray, new: Instance) -> None:
     """Put a description in the place of an array that holds objects, on the stack and in the memo."""
     m.stack[-1] = new
     object.__setattr__(old, "dtype", "|O")
     for key in reversed(m.memo):
-        m.swap_steps += 1
+        m.spend(1)
         if m.memo[key] is old:
             m.memo[key] = new
             return
-        if m.swap_steps > limits.MAX_SWAP_STEPS:
-            raise m.over("too many arrays of objects", at)
 
 
 def scalar(code: str, data: bytes) -> object:

@@ -11,14 +11,14 @@ from ckptkit.storage.pickles.opcodes_stack import pop_mark
 from ckptkit.storage.pickles.policy import canonical
 
 
-def global_text(m: Machine, at: int) -> int:
+def _global_text(m: Machine, at: int) -> int:
     module, middle = line(m, at)
     name, end = line(m, middle)
     m.stack.append(m.name(*canonical(text(m, module, at), text(m, name, middle)), at - 1))
     return end
 
 
-def stack_global(m: Machine, at: int) -> int:
+def _stack_global(m: Machine, at: int) -> int:
     name = m.stack.pop()
     module = m.stack.pop()
     if not isinstance(name, str) or not isinstance(module, str):
@@ -96,21 +96,21 @@ def class_name(target: Instance) -> str:
     return next((arg for arg in target.args if isinstance(arg, str)), str(target.cls))
 
 
-def reduce(m: Machine, at: int) -> int:
+def _reduce(m: Machine, at: int) -> int:
     stack = m.stack
     args = stack.pop()
     stack[-1] = call(m, stack[-1], args, at)
     return at
 
 
-def newobj(m: Machine, at: int) -> int:
+def _newobj(m: Machine, at: int) -> int:
     stack = m.stack
     args = stack.pop()
     stack[-1] = instantiate(m, stack[-1], args, at)
     return at
 
 
-def newobj_ex(m: Machine, at: int) -> int:
+def _newobj_ex(m: Machine, at: int) -> int:
     stack = m.stack
     kwargs = stack.pop()
     args = stack.pop()
@@ -126,42 +126,34 @@ def newobj_ex(m: Machine, at: int) -> int:
     return at
 
 
-def old_style(m: Machine, target: object, args: list[object], at: int) -> object:
-    """Return what INST and OBJ give: a bare instance without arguments, else a call."""
-    entry = m.entries.get(id(target))
-    if not args and entry is not None and entry.call is None:
-        return instantiate(m, target, (), at)
-    return call(m, target, tuple(args), at)
-
-
-def inst(m: Machine, at: int) -> int:
+def _inst(m: Machine, at: int) -> int:
     module, middle = line(m, at)
     name, end = line(m, middle)
     args = pop_mark(m)
     ref = m.name(*canonical(text(m, module, at), text(m, name, middle)), at - 1)
-    m.stack.append(old_style(m, ref, args, at))
+    m.stack.append(call(m, ref, tuple(args), at))
     return end
 
 
-def obj(m: Machine, at: int) -> int:
+def _obj(m: Machine, at: int) -> int:
     args = pop_mark(m)
     if not args:
         raise m.malformed("OBJ without a class", at - 1)
-    m.stack.append(old_style(m, args[0], args[1:], at))
+    m.stack.append(call(m, args[0], tuple(args[1:]), at))
     return at
 
 
 CALL_OPCODES: dict[bytes, Opcode] = {
-    b"c": global_text,
-    b"\x93": stack_global,
+    b"c": _global_text,
+    b"\x93": _stack_global,
     b"\x82": extension(1),
     b"\x83": extension(2),
     b"\x84": extension(4),
-    b"R": reduce,
-    b"\x81": newobj,
-    b"\x92": newobj_ex,
+    b"R": _reduce,
+    b"\x81": _newobj,
+    b"\x92": _newobj_ex,
     b"b": build,
-    b"i": inst,
-    b"o": obj,
+    b"i": _inst,
+    b"o": _obj,
 }
 """Handlers by opcode byte."""

@@ -46,14 +46,14 @@ def text(m: Machine, raw: bytes, at: int) -> str:
         raise m.malformed("text that is not UTF-8", at) from None
 
 
-def proto(m: Machine, at: int) -> int:
+def _proto(m: Machine, at: int) -> int:
     version = take(m, at, 1)[0]
     if version > 5:
         raise m.malformed(f"pickle protocol {version} is unknown", at - 1)
     return at + 1
 
 
-def frame(m: Machine, at: int) -> int:
+def _frame(m: Machine, at: int) -> int:
     length = unsigned(m, at, 8)
     end = at + 8 + length
     if m.limit != len(m.data):
@@ -64,41 +64,41 @@ def frame(m: Machine, at: int) -> int:
     return at + 8
 
 
-def none(m: Machine, at: int) -> int:
+def _none(m: Machine, at: int) -> int:
     m.stack.append(None)
     return at
 
 
-def true(m: Machine, at: int) -> int:
+def _true(m: Machine, at: int) -> int:
     m.stack.append(True)
     return at
 
 
-def false(m: Machine, at: int) -> int:
+def _false(m: Machine, at: int) -> int:
     m.stack.append(False)
     return at
 
 
-def binint(m: Machine, at: int) -> int:
+def _binint(m: Machine, at: int) -> int:
     m.stack.append(_I32.unpack(take(m, at, 4))[0])
     return at + 4
 
 
-def binint1(m: Machine, at: int) -> int:
+def _binint1(m: Machine, at: int) -> int:
     m.stack.append(m.data[at])
     return at + 1
 
 
-def binint2(m: Machine, at: int) -> int:
+def _binint2(m: Machine, at: int) -> int:
     m.stack.append(unsigned(m, at, 2))
     return at + 2
 
 
-def long1(m: Machine, at: int) -> int:
+def _long1(m: Machine, at: int) -> int:
     return _long(m, at + 1, take(m, at, 1)[0])
 
 
-def long4(m: Machine, at: int) -> int:
+def _long4(m: Machine, at: int) -> int:
     return _long(m, at + 4, _I32.unpack(take(m, at, 4))[0])
 
 
@@ -111,13 +111,13 @@ def _long(m: Machine, at: int, length: int) -> int:
     return at + length
 
 
-def int_text(m: Machine, at: int) -> int:
+def _int_text(m: Machine, at: int) -> int:
     raw, end = line(m, at)
     m.stack.append(raw == b"01" if raw in (b"00", b"01") else decimal(m, raw, at))
     return end
 
 
-def long_text(m: Machine, at: int) -> int:
+def _long_text(m: Machine, at: int) -> int:
     raw, end = line(m, at)
     m.stack.append(decimal(m, raw.removesuffix(b"L"), at))
     return end
@@ -132,12 +132,12 @@ def decimal(m: Machine, raw: bytes, at: int) -> int:
     return int(raw)
 
 
-def binfloat(m: Machine, at: int) -> int:
+def _binfloat(m: Machine, at: int) -> int:
     m.stack.append(_F64.unpack(take(m, at, 8))[0])
     return at + 8
 
 
-def float_text(m: Machine, at: int) -> int:
+def _float_text(m: Machine, at: int) -> int:
     raw, end = line(m, at)
     try:
         m.stack.append(float(raw[: limits.MAX_INTEGER_DIGITS]))
@@ -156,13 +156,13 @@ def _unicode(width: int) -> Opcode:
     return push
 
 
-def short_unicode(m: Machine, at: int) -> int:
+def _short_unicode(m: Machine, at: int) -> int:
     end = at + 1 + m.data[at]
     m.stack.append(text(m, take(m, at + 1, end - at - 1), at))
     return end
 
 
-def binunicode(m: Machine, at: int) -> int:
+def _binunicode(m: Machine, at: int) -> int:
     start = at + 4
     end = start + int.from_bytes(m.data[at:start], "little")
     if end > m.limit:
@@ -174,7 +174,7 @@ def binunicode(m: Machine, at: int) -> int:
     return end
 
 
-def unicode_text(m: Machine, at: int) -> int:
+def _unicode_text(m: Machine, at: int) -> int:
     raw, end = line(m, at)
     try:
         value = raw.decode("raw-unicode-escape")
@@ -197,7 +197,7 @@ def _bytes(width: int) -> Opcode:
     return push
 
 
-def bytearray8(m: Machine, at: int) -> int:
+def _bytearray8(m: Machine, at: int) -> int:
     end = _bytes(8)(m, at)
     value = m.stack[-1]
     m.stack[-1] = bytearray(value) if isinstance(value, bytes) else value
@@ -216,7 +216,7 @@ def _string(width: int) -> Opcode:
     return push
 
 
-def string_text(m: Machine, at: int) -> int:
+def _string_text(m: Machine, at: int) -> int:
     raw, end = line(m, at)
     if len(raw) < 2 or raw[0] != raw[-1] or raw[:1] not in (b"'", b'"'):
         raise m.malformed("a string without its quotes", at)
@@ -234,30 +234,30 @@ def _push_string(m: Machine, value: bytes, offset: int) -> None:
 
 
 DATA_OPCODES: dict[bytes, Opcode] = {
-    b"\x80": proto,
-    b"\x95": frame,
-    b"N": none,
-    b"\x88": true,
-    b"\x89": false,
-    b"J": binint,
-    b"K": binint1,
-    b"M": binint2,
-    b"\x8a": long1,
-    b"\x8b": long4,
-    b"I": int_text,
-    b"L": long_text,
-    b"G": binfloat,
-    b"F": float_text,
-    b"X": binunicode,
-    b"\x8c": short_unicode,
+    b"\x80": _proto,
+    b"\x95": _frame,
+    b"N": _none,
+    b"\x88": _true,
+    b"\x89": _false,
+    b"J": _binint,
+    b"K": _binint1,
+    b"M": _binint2,
+    b"\x8a": _long1,
+    b"\x8b": _long4,
+    b"I": _int_text,
+    b"L": _long_text,
+    b"G": _binfloat,
+    b"F": _float_text,
+    b"X": _binunicode,
+    b"\x8c": _short_unicode,
     b"\x8d": _unicode(8),
-    b"V": unicode_text,
+    b"V": _unicode_text,
     b"C": _bytes(1),
     b"B": _bytes(4),
     b"\x8e": _bytes(8),
-    b"\x96": bytearray8,
+    b"\x96": _bytearray8,
     b"U": _string(1),
     b"T": _string(4),
-    b"S": string_text,
+    b"S": _string_text,
 }
 """Handlers by opcode byte."""

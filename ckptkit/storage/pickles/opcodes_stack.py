@@ -9,7 +9,7 @@ from ckptkit.storage.pickles.machine import Machine
 from ckptkit.storage.pickles.opcodes_data import Opcode, decimal, line, unsigned
 
 
-def mark(m: Machine, at: int) -> int:
+def _mark(m: Machine, at: int) -> int:
     m.marks.append(m.stack)
     m.stack = []
     return at
@@ -22,7 +22,7 @@ def pop_mark(m: Machine) -> list[object]:
     return items
 
 
-def pop(m: Machine, at: int) -> int:
+def _pop(m: Machine, at: int) -> int:
     if m.stack:
         m.stack.pop()
     else:
@@ -30,17 +30,17 @@ def pop(m: Machine, at: int) -> int:
     return at
 
 
-def pop_to_mark(m: Machine, at: int) -> int:
+def _pop_to_mark(m: Machine, at: int) -> int:
     pop_mark(m)
     return at
 
 
-def dup(m: Machine, at: int) -> int:
+def _dup(m: Machine, at: int) -> int:
     m.stack.append(m.stack[-1])
     return at
 
 
-def stop(m: Machine, at: int) -> int:
+def _stop(m: Machine, at: int) -> int:
     m.root = m.stack.pop()
     if m.stack or m.marks:
         raise m.malformed("values are left on the stack at STOP", at - 1)
@@ -51,36 +51,36 @@ def stop(m: Machine, at: int) -> int:
     return at
 
 
-def empty_tuple(m: Machine, at: int) -> int:
+def _empty_tuple(m: Machine, at: int) -> int:
     m.stack.append(())
     return at
 
 
-def empty_list(m: Machine, at: int) -> int:
+def _empty_list(m: Machine, at: int) -> int:
     m.made += 1
     m.stack.append([])
     return at
 
 
-def empty_dict(m: Machine, at: int) -> int:
+def _empty_dict(m: Machine, at: int) -> int:
     m.made += 1
     m.stack.append({})
     return at
 
 
-def empty_set(m: Machine, at: int) -> int:
+def _empty_set(m: Machine, at: int) -> int:
     m.made += 2
     m.stack.append(set())
     return at
 
 
-def tuple1(m: Machine, at: int) -> int:
+def _tuple1(m: Machine, at: int) -> int:
     m.made += 1
     m.stack[-1] = (m.stack[-1],)
     return at
 
 
-def tuple2(m: Machine, at: int) -> int:
+def _tuple2(m: Machine, at: int) -> int:
     m.made += 1
     stack = m.stack
     second = stack.pop()
@@ -88,7 +88,7 @@ def tuple2(m: Machine, at: int) -> int:
     return at
 
 
-def tuple3(m: Machine, at: int) -> int:
+def _tuple3(m: Machine, at: int) -> int:
     m.made += 1
     stack = m.stack
     third = stack.pop()
@@ -97,7 +97,7 @@ def tuple3(m: Machine, at: int) -> int:
     return at
 
 
-def tuple_mark(m: Machine, at: int) -> int:
+def _tuple_mark(m: Machine, at: int) -> int:
     m.made += 1
     items = m.stack
     m.stack = m.marks.pop()
@@ -105,14 +105,14 @@ def tuple_mark(m: Machine, at: int) -> int:
     return at
 
 
-def list_mark(m: Machine, at: int) -> int:
+def _list_mark(m: Machine, at: int) -> int:
     m.made += 1
     items = pop_mark(m)
     m.stack.append(items)
     return at
 
 
-def dict_mark(m: Machine, at: int) -> int:
+def _dict_mark(m: Machine, at: int) -> int:
     m.made += 1
     items = pop_mark(m)
     value: dict[object, object] = {}
@@ -121,7 +121,7 @@ def dict_mark(m: Machine, at: int) -> int:
     return at
 
 
-def frozenset_mark(m: Machine, at: int) -> int:
+def _frozenset_mark(m: Machine, at: int) -> int:
     m.made += 2
     items = pop_mark(m)
     for item in items:
@@ -130,13 +130,13 @@ def frozenset_mark(m: Machine, at: int) -> int:
     return at
 
 
-def append(m: Machine, at: int) -> int:
+def _append(m: Machine, at: int) -> int:
     value = m.stack.pop()
     _extend(m, m.stack[-1], [value], at)
     return at
 
 
-def appends(m: Machine, at: int) -> int:
+def _appends(m: Machine, at: int) -> int:
     items = pop_mark(m)
     _extend(m, m.stack[-1], items, at)
     return at
@@ -151,7 +151,7 @@ def _extend(m: Machine, target: object, items: list[object], at: int) -> None:
         raise m.malformed(f"items are appended to a {type(target).__name__}", at - 1)
 
 
-def setitem(m: Machine, at: int) -> int:
+def _setitem(m: Machine, at: int) -> int:
     stack = m.stack
     value = stack.pop()
     key = stack.pop()
@@ -159,7 +159,7 @@ def setitem(m: Machine, at: int) -> int:
     return at
 
 
-def setitems(m: Machine, at: int) -> int:
+def _setitems(m: Machine, at: int) -> int:
     items = m.stack
     m.stack = m.marks.pop()
     _set_items(m, m.stack[-1], items, at)
@@ -181,7 +181,7 @@ def _set_items(m: Machine, target: object, items: list[object], at: int) -> None
         raise m.malformed(f"items are set in a {type(target).__name__}", at - 1)
 
 
-def additems(m: Machine, at: int) -> int:
+def _additems(m: Machine, at: int) -> int:
     items = pop_mark(m)
     target = m.stack[-1]
     if isinstance(target, set):
@@ -202,7 +202,7 @@ def _recall(m: Machine, key: int, at: int) -> None:
         raise m.malformed(f"memo entry {key} is missing", at - 1) from None
 
 
-def binget(m: Machine, at: int) -> int:
+def _binget(m: Machine, at: int) -> int:
     try:
         m.stack.append(m.memo[m.data[at]])
     except KeyError:
@@ -210,29 +210,29 @@ def binget(m: Machine, at: int) -> int:
     return at + 1
 
 
-def long_binget(m: Machine, at: int) -> int:
+def _long_binget(m: Machine, at: int) -> int:
     _recall(m, unsigned(m, at, 4), at)
     return at + 4
 
 
-def get_text(m: Machine, at: int) -> int:
+def _get_text(m: Machine, at: int) -> int:
     raw, end = line(m, at)
     _recall(m, decimal(m, raw, at), at)
     return end
 
 
-def binput(m: Machine, at: int) -> int:
+def _binput(m: Machine, at: int) -> int:
     m.memo[m.data[at]] = m.stack[-1]
     return at + 1
 
 
-def long_binput(m: Machine, at: int) -> int:
+def _long_binput(m: Machine, at: int) -> int:
     end = at + 4
     m.memo[int.from_bytes(m.data[at:end], "little")] = m.stack[-1]
     return end
 
 
-def put_text(m: Machine, at: int) -> int:
+def _put_text(m: Machine, at: int) -> int:
     raw, end = line(m, at)
     key = decimal(m, raw, at)
     if key < 0:
@@ -241,63 +241,63 @@ def put_text(m: Machine, at: int) -> int:
     return end
 
 
-def memoize(m: Machine, at: int) -> int:
+def _memoize(m: Machine, at: int) -> int:
     m.memo[len(m.memo)] = m.stack[-1]
     return at
 
 
-def binpersid(m: Machine, at: int) -> int:
+def _binpersid(m: Machine, at: int) -> int:
     if m.persistent is None:
         raise m.malformed("a persistent id, which this kind of pickle cannot hold", at - 1)
     m.stack[-1] = m.persistent(m.stack[-1])
     return at
 
 
-def persid_text(m: Machine, at: int) -> int:
+def _persid_text(m: Machine, at: int) -> int:
     raw, end = line(m, at)
     if not raw.isascii():
         raise m.malformed("a persistent id that is not ASCII", at - 1)
     m.stack.append(raw.decode())
-    binpersid(m, at)
+    _binpersid(m, at)
     return end
 
 
-def out_of_band(m: Machine, at: int) -> int:
+def _out_of_band(m: Machine, at: int) -> int:
     raise m.malformed("an out-of-band buffer (protocol 5), whose bytes are not in the file", at - 1)
 
 
 STACK_OPCODES: dict[bytes, Opcode] = {
-    b"(": mark,
-    b"0": pop,
-    b"1": pop_to_mark,
-    b"2": dup,
-    b".": stop,
-    b")": empty_tuple,
-    b"]": empty_list,
-    b"}": empty_dict,
-    b"\x8f": empty_set,
-    b"\x85": tuple1,
-    b"\x86": tuple2,
-    b"\x87": tuple3,
-    b"t": tuple_mark,
-    b"l": list_mark,
-    b"d": dict_mark,
-    b"\x91": frozenset_mark,
-    b"a": append,
-    b"e": appends,
-    b"s": setitem,
-    b"u": setitems,
-    b"\x90": additems,
-    b"h": binget,
-    b"j": long_binget,
-    b"g": get_text,
-    b"q": binput,
-    b"r": long_binput,
-    b"p": put_text,
-    b"\x94": memoize,
-    b"Q": binpersid,
-    b"P": persid_text,
-    b"\x97": out_of_band,
-    b"\x98": out_of_band,
+    b"(": _mark,
+    b"0": _pop,
+    b"1": _pop_to_mark,
+    b"2": _dup,
+    b".": _stop,
+    b")": _empty_tuple,
+    b"]": _empty_list,
+    b"}": _empty_dict,
+    b"\x8f": _empty_set,
+    b"\x85": _tuple1,
+    b"\x86": _tuple2,
+    b"\x87": _tuple3,
+    b"t": _tuple_mark,
+    b"l": _list_mark,
+    b"d": _dict_mark,
+    b"\x91": _frozenset_mark,
+    b"a": _append,
+    b"e": _appends,
+    b"s": _setitem,
+    b"u": _setitems,
+    b"\x90": _additems,
+    b"h": _binget,
+    b"j": _long_binget,
+    b"g": _get_text,
+    b"q": _binput,
+    b"r": _long_binput,
+    b"p": _put_text,
+    b"\x94": _memoize,
+    b"Q": _binpersid,
+    b"P": _persid_text,
+    b"\x97": _out_of_band,
+    b"\x98": _out_of_band,
 }
 """Handlers by opcode byte."""

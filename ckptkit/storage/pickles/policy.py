@@ -5,7 +5,7 @@ import sys
 
 from ckptkit.storage.pickles import allow_code, allow_numpy, allow_python, allow_rl, allow_torch
 from ckptkit.storage.pickles.machine import Entry
-from ckptkit.storage.pickles.rules import third_party, third_party_state
+from ckptkit.storage.pickles.rules import plain_state, third_party, words
 
 ALLOWED: dict[tuple[str, str], Entry] = {
     **allow_python.ALLOWED,
@@ -17,7 +17,7 @@ ALLOWED: dict[tuple[str, str], Entry] = {
 """Entries by canonical module and name; a later table replaces an earlier one's entry."""
 
 THIRD_PARTY = Entry(
-    "a class outside the allow-list, described", new=third_party, build=third_party_state, reference=True
+    "a class outside the allow-list, described", new=third_party, build=plain_state, reference=True
 )
 
 _MODULES = {
@@ -61,37 +61,19 @@ _NAMES = {
     ("torch._tensor", "Tensor"): ("torch", "Tensor"),
 }
 
-_GUARDED = frozenset(
-    sys.stdlib_module_names
-    | set(
-        # Modules of other Python versions, so that the verdict does not depend on the one that runs.
-        ["asynchat", "asyncore", "audioop", "cgi", "cgitb", "chunk", "commands", "crypt", "distutils", "exceptions", "imp", "lib2to3", "mailcap", "msilib", "nis", "nntplib", "ossaudiodev", "pipes", "popen2", "sndhdr", "smtpd", "spwd", "sunau", "telnetlib", "thread", "urllib2", "urlparse", "uu", "xdrlib", "nt", "posix", "_winreg", "winreg", "msvcrt", "_posixsubprocess", "__builtins__", "dummy_thread", "cStringIO", "StringIO", "httplib", "sets", "compression", "annotationlib"]
-    )
-    | {
-        "torch",
-        "numpy",
-        "dill",
-        "cloudpickle",
-        "pip",
-        "setuptools",
-        "pkg_resources",
-        "_distutils_hack",
-        "joblib",
-    }
-    | {
-        "IPython",
-        "ipykernel",
-        "py",
-        "_pytest",
-        "pytest",
-        "cffi",
-        "cython",
-        "Cython",
-        "numba",
-        "sympy",
-        "fsspec",
-    }
-) - {"__main__", "antigravity_"}
+_OTHER_VERSIONS = words(
+    "__builtins__ _winreg annotationlib asynchat asyncore audioop cStringIO cgi cgitb chunk commands "
+    "compression crypt distutils dummy_thread exceptions httplib imp lib2to3 mailcap msilib msvcrt nis "
+    "nntplib nt ossaudiodev pipes popen2 posix sets smtpd sndhdr spwd string StringIO sunau telnetlib thread "
+    "urllib2 urlparse uu winreg xdrlib"
+)
+"""Standard modules of other Pythons, so that the verdict does not depend on the one that runs."""
+_RUN_CODE = words(
+    "Cython IPython _distutils_hack _pytest cffi cloudpickle cython dill fsspec ipykernel joblib numba numpy "
+    "pip pkg_resources py pytest setuptools sympy torch"
+)
+"""Packages around a training run whose names can run code, and which have entries of their own above."""
+_GUARDED = frozenset((*sys.stdlib_module_names, *_OTHER_VERSIONS, *_RUN_CODE))
 _MODULE = re.compile(r"[\w\-]+(\.[\w\-]+)*")
 
 

@@ -1,9 +1,15 @@
 """Rules that several tables of the allow-list share."""
+# ruff: noqa: ARG001 - every rule has the same signature
 
 from ckptkit.model.inert import ClassRef, CodeFact, Instance
 from ckptkit.storage.pickles.machine import Entry, Machine, Refuse
 
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, bytearray)
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Return the words of `text`; tables of names are easier to read and to compare that way."""
+    return tuple(text.split())
 
 
 def describe(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> Instance:
@@ -25,13 +31,6 @@ def describe_plain(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> Insta
     return Instance(ref, args)
 
 
-def describe_data(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> Instance:
-    """Describe a call whose arguments are data or descriptions, but name no global directly."""
-    if any(isinstance(arg, ClassRef) for arg in args):
-        raise Refuse("gets a class or function as an argument")
-    return Instance(ref, args)
-
-
 def member(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> Instance:
     """Describe an enum member by its value."""
     if len(args) != 1 or not isinstance(args[0], int | str | tuple):
@@ -41,14 +40,12 @@ def member(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> Instance:
 
 def reconstruct(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> object:
     """`copyreg._reconstructor(cls, base, state)`: how protocols 0 and 1 make an instance."""
-    if len(args) != 3 or not isinstance(args[0], ClassRef) or not isinstance(args[1], ClassRef):
-        raise Refuse("gets something else than a class, its base and a state")
-    cls, base, state = args
-    if (base.module, base.name) == ("builtins", "object"):
-        if state is not None:
-            raise Refuse("gets a state for a class without a plain base")
-        return new_bare(m, cls)
-    raise Refuse(f"makes a subclass of {base}")
+    match args:
+        case (ClassRef() as cls, ClassRef(module="builtins", name="object"), None):
+            return new_bare(m, cls)
+        case (ClassRef(), ClassRef() as base, _):
+            raise Refuse(f"makes a subclass of {base}, or gives a plain object a state")
+    raise Refuse("gets something else than a class, its base and a state")
 
 
 def new_bare(m: Machine, cls: ClassRef) -> object:
@@ -67,15 +64,11 @@ def third_party(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> Instance
     return Instance(ref, ())
 
 
-def third_party_state(m: Machine, instance: Instance, state: object) -> None:
-    """Take the state of such an instance where it is one that Python itself would set."""
-    slots = (
-        isinstance(state, tuple)
-        and len(state) == 2
-        and all(part is None or isinstance(part, dict) for part in state)
-    )
-    if not slots and not isinstance(state, dict):
-        raise Refuse("a class outside the allow-list gets a state that only its own code could take")
+def plain_state(m: Machine, instance: Instance, state: object) -> None:
+    """Take the state of an instance where it is one that Python itself would set."""
+    parts = state if isinstance(state, tuple) and len(state) == 2 else (state,)
+    if not all(isinstance(part, dict | None) for part in parts):
+        raise Refuse("gets a state that only its own code could take")
     set_state(m, instance, state)
 
 
@@ -84,6 +77,7 @@ def set_state(m: Machine, instance: Instance, state: object) -> None:
     if instance.state is None:
         instance.state = state
     elif isinstance(instance.state, dict) and isinstance(state, dict):
+        m.spend(8 * (len(instance.state) + len(state)))
         instance.state = instance.state | state
     else:
         raise Refuse("gets a second state")
@@ -91,7 +85,7 @@ def set_state(m: Machine, instance: Instance, state: object) -> None:
 
 REFERENCE = Entry("named, never called")
 """A class or function that may only be named."""
-BARE = Entry("described, never made", new=describe_bare)
+BARE = Entry("described, never made", new=describe_bare, build=plain_state)
 """A class whose instances are described."""
 DESCRIBED = Entry("described, never called", call=describe, new=describe)
 """A callable whose calls and instances are described, whatever they get."""

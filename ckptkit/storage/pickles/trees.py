@@ -1,8 +1,8 @@
 """Bounds on what whoever walks a tree will meet, so that walkers need no guards of their own.
 
 Values in a pickle are shared, so a small file can describe a tree that is endless or exponential
-when written out. Every plain tree (lists, tuples, dicts, sets) is acyclic, at most `MAX_DEPTH` deep, and has at
-most `MAX_UNROLLED` nodes. Described objects (`Instance`) end a plain tree and may refer to each other in
+when written out. Every plain tree (lists, tuples, dicts, sets) is acyclic, at most `MAX_DEPTH` deep, and has
+at most `MAX_UNROLLED` nodes. Described objects (`Instance`) end a plain tree and may refer to each other in
 circles, as modules and configurations do; who follows them keeps track of where it has been.
 """
 
@@ -49,7 +49,7 @@ class _Walk:
         self.described.add(id(instance))
         parts = (
             instance.cls,
-            tuple(instance.args),
+            instance.args,
             instance.kwargs,
             instance.state,
             instance.items,
