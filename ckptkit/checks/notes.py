@@ -15,6 +15,8 @@ PLACED_NOTES = {
     "unread": "CK113",
 }
 """Kinds of `Note` that have a rule of their own; all others are CK112."""
+TOLD_ELSEWHERE = frozenset({"undecodable"})
+"""Kinds of notes whose fact another rule reports: CK213 for a tree that does not decode."""
 
 
 def check_notes(code: str, severity: Severity) -> Callable[[Checkpoint], Iterator[Finding]]:
@@ -22,7 +24,7 @@ def check_notes(code: str, severity: Severity) -> Callable[[Checkpoint], Iterato
 
     def check(checkpoint: Checkpoint) -> Iterator[Finding]:
         for note in checkpoint.notes:
-            if PLACED_NOTES.get(note.kind, "CK112") == code:
+            if note.kind not in TOLD_ELSEWHERE and PLACED_NOTES.get(note.kind, "CK112") == code:
                 yield Finding(code, severity, note.message, checkpoint.path, note.location)
 
     return check

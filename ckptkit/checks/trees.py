@@ -55,7 +55,8 @@ def check_embedded(checkpoint: Checkpoint) -> Iterator[Finding]:
     bundle = bundle_of(checkpoint)
     for field, value in sorted(bundle.embedded.items()) if bundle is not None else ():
         stated = manifest_of(checkpoint).get(field)
-        if not same(stated, value):
+        # A field that is absent says the same as an empty one.
+        if not same(stated or None, value or None):
             message = (
                 f"{field} of the dict differs from {field} of its manifest{_first_difference(stated, value)}"
             )
