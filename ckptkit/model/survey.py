@@ -90,20 +90,18 @@ def is_config_key(key: object) -> bool:
 def is_training(key: object, value: object) -> bool:
     """Whether an entry is state of an optimizer, scheduler, gradient scaler or random generator.
 
-    A tensor of its own is one only where its key says that it is a generator's state.
+    The words of a key count for containers alone, except that they say of anything that it is the
+    state of a random generator.
     """
     if isinstance(value, dict):
-        keys = value.keys()
-        if (
-            {"param_groups", "state"} <= keys
-            or len(_SCHEDULER_KEYS & keys) > 1
-            or len(_SCALER_KEYS & keys) > 1
-        ):
+        known = (_OPTIMIZER_KEYS, _SCHEDULER_KEYS, _SCALER_KEYS)
+        if any(len(keys & value.keys()) > 1 for keys in known):
             return True
     named = words(key)
-    if isinstance(value, Tensor):
-        return "rng" in named or {"random", "state"} <= named
-    return bool(named & TRAINING_WORDS) and not is_module(value)
+    if "rng" in named or {"random", "state"} <= named:
+        return True
+    is_container = isinstance(value, dict | list | tuple | Instance) and not is_module(value)
+    return is_container and bool(named & TRAINING_WORDS)
 
 
 def children(value: object) -> Iterator[tuple[object, object]]:

@@ -3,7 +3,8 @@
 import re
 
 from ckptkit.model.inert import Instance
-from ckptkit.model.survey import Holds, Survey
+from ckptkit.model.survey import Holds, Survey, is_statistic_key
+from ckptkit.model.tensor import Tensor
 
 STATE_DICT = "torch-state-dict"
 CHECKPOINT = "torch-checkpoint"
@@ -42,14 +43,19 @@ def _mapping_layout(root: dict[object, object], survey: Survey) -> str:
         return DICT_V2
     if root and not survey.is_pure(root):
         return STATE_DICT if survey.holds(root) == Holds.NOTHING else CHECKPOINT
-    return (
-        CHECKPOINT if root and all(_wraps(key, value, survey) for key, value in root.items()) else STATE_DICT
+    return CHECKPOINT if _is_wrapped(root, survey) else STATE_DICT
+
+
+def _is_wrapped(root: dict[object, object], survey: Survey) -> bool:
+    """Whether a mapping of tensors alone is a state dict in a wrapper, perhaps beside statistics."""
+    present = [(key, value) for key, value in root.items() if value is not None]
+    others = [(key, value) for key, value in present if not _wraps(key, value, survey)]
+    return len(others) < len(present) and all(
+        is_statistic_key(key) or (isinstance(value, Tensor) and not value.shape) for key, value in others
     )
 
 
 def _wraps(key: object, value: object, survey: Survey) -> bool:
-    if value is None:
-        return True
     named = isinstance(key, str) and (key in WRAPPERS or key.endswith("state_dict"))
     return named and survey.is_pure(value)
 
