@@ -21,6 +21,7 @@ from ckptkit.model.tensor import Tensor
 from ckptkit.storage.source import FileSource, MemorySource
 from ckptkit.storage.torch_file import from_zip, is_legacy, is_torch_zip, open_torch
 from ckptkit.storage.zip import ZipArchive, is_zip
+from tests.corpus import corpus_files
 from tests.storage.zips import M, zip_bytes
 
 BOTH = pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
@@ -547,3 +548,29 @@ def test_many_tensors_open_fast(tmp_path):
     assert time.perf_counter() - started < 6
     assert len(file.storages) == 50_000
     same(file.root["layers.49999.weight"], torch.full((2,), 49999.0))
+
+
+def torch_files(path):
+    """Yield the torch files at a path: itself, or the `.pth` members of an SB3 zip."""
+    source = FileSource(path)
+    if not is_zip(source.read(0, 4)) or is_torch_zip(ZipArchive.open(source)):
+        yield source
+        return
+    archive = ZipArchive.open(source)
+    for name in archive.members:
+        archive.check_crc(name)
+        if name.endswith(".pth"):
+            yield archive.source_of(name)
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize("path", corpus_files(suffixes=[".zip", ".pth", ".pt"]), ids=lambda path: path.name)
+def test_real_files_use_every_byte_of_their_storages(path):
+    for source in torch_files(path):
+        file = open_torch(source)
+        assert file.verdict is not Verdict.UNSAFE
+        for storage in file.storages:
+            assert len(storage.source.read(0, storage.source.size)) == storage.source.size
+        assert not file.facts.get("unknown")
+        assert not file.facts.get("unreferenced")
+        assert not file.facts.get("oversized")

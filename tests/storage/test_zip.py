@@ -164,6 +164,12 @@ ACCEPTED = {
     "zip64 central": zip_bytes(
         M("r/a", b"11", central={"size": 0xFFFFFFFF, "packed": 0xFFFFFFFF}, central_extra=zip64(2, 2))
     ),
+    "zip64 as torch writes a member of 4 GiB": zip_bytes(
+        A, M("r/b", b"11", flags=0x808, descriptor="24", local_extra=zip64(2, 0) + extra(0x4246, b"ZZ"))
+    ),
+    "zip64 as torch writes a member behind 4 GiB": zip_bytes(
+        M("r/b", b"11", flags=0x808, descriptor="24", local_extra=zip64(0)), M("r/c", local_extra=zip64(71))
+    ),
     "unix regular file": zip_bytes(M("r/a", b"1", central={"external": 0o100644 << 16})),
     "deflated": zip_bytes(M("r/a", b"1" * 1000, method=8)),
 }
