@@ -116,7 +116,7 @@ def flatten(tree: object, prefix: str = "") -> Named:
     rest: dict[str, object] = {}
     renamed: list[str] = []
     for path, item in _leaves(tree, (prefix,) if prefix else ()):
-        name = ".".join(str(part) for part in path) or "tensor"
+        name = ".".join(path) if path else "tensor"
         if not isinstance(item, Tensor) and not why_refused(item):
             if item is not None:
                 rest[name] = item
