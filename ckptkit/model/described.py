@@ -55,18 +55,6 @@ def described(manifest: Mapping[str, object], tensor: Callable[[str], Tensor]) -
     )
 
 
-def digests(manifest: Mapping[str, object]) -> dict[str, str]:
-    """Return the digest that a manifest records for each tensor, by name, where it does so in form."""
-    rows = manifest.get("tensors")
-    found = {}
-    for row in rows if isinstance(rows, list) else ():
-        if isinstance(row, Mapping):
-            name, digest = row.get("name"), row.get("sha256")
-            if isinstance(name, str) and isinstance(digest, str):
-                found[name] = digest
-    return found
-
-
 def _mapping(value: object) -> Mapping[str, object]:
     return value if isinstance(value, Mapping) else {}
 

@@ -2,13 +2,13 @@
 
 None, bool, int, float, str, list, tuple, dict and tensors stand as they are. The rest keeps the
 tagged form of `model.tree`; a dict with a key that is tagged, or that looks like a tag, becomes
-`{"$dict": [[key, value], …]}` (`spec/torch-dict.md`).
+`{"$dict": [[key, value], …]}` (`spec/torch-dict.md`). `model.dict_v2.decode` is the way back.
 """
 
 from collections.abc import Callable, Mapping
 
 from ckptkit.model.tensor import Tensor
-from ckptkit.model.tree import from_json, to_json
+from ckptkit.model.tree import to_json
 
 _MAX_INT_BITS = 255 * 8 - 1
 """What the pickle opcode LONG1 holds beside the sign."""
@@ -49,34 +49,3 @@ def _is_tagged(key: object) -> bool:
     if isinstance(key, tuple):
         return any(_is_tagged(part) for part in key)
     return isinstance(key, dict | list | Tensor) or (isinstance(key, str) and key.startswith("$"))
-
-
-def from_torch(value: object) -> object:
-    """Return the tree that `to_torch` gave.
-
-    Raises:
-        ValueError: A tag is unknown or its content is not of its form.
-    """
-    match value:
-        case list():
-            return [from_torch(item) for item in value]
-        case tuple():
-            return tuple(from_torch(item) for item in value)
-        case dict():
-            return _from_dict(value)
-        case _:
-            return value
-
-
-def _from_dict(value: dict[object, object]) -> object:
-    if not any(isinstance(key, str) and key.startswith("$") for key in value):
-        return {key: from_torch(item) for key, item in value.items()}
-    content = value.get("$dict")
-    if len(value) != 1 or content is None:
-        return from_json(value)
-    if not isinstance(content, list) or not all(isinstance(p, list) and len(p) == 2 for p in content):
-        raise ValueError("$dict: a list of [key, value] is expected")
-    try:
-        return {from_torch(key): from_torch(item) for key, item in content}
-    except TypeError as error:
-        raise ValueError(f"$dict: {error}") from error

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ckptkit.digest import Leaf, content_digest
+from ckptkit.errors import IntegrityError
 from ckptkit.model import manifest as form
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.manifest import MODEL, TRAINING, FileEntry, TensorEntry
 from ckptkit.model.results import Written
 from ckptkit.writers.plan import Plan, Planned
+
+_FIX = "restore the file from its source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +76,42 @@ def assemble(
         stored: Where each owner went, by role and name.
         lineage: Where the checkpoint comes from.
         files: Files beside the manifest.
+
+    Raises:
+        IntegrityError: A tensor's bytes, or all of them together, differ from the digest that a v2
+            source records.
     """
+    for planned in plan.tensors:
+        _check(planned, stored[planned.role, planned.alias_of or planned.name])
     entries = tuple(
         _entry(planned, stored[planned.role, planned.alias_of or planned.name]) for planned in plan.tensors
     )
     leaves = (Leaf(e.name, e.dtype, e.shape, e.sha256) for e in entries if e.role == MODEL)
+    digest = content_digest(leaves)
+    before = form.carried(checkpoint).get("content_digest", digest)
+    if before != digest:
+        raise IntegrityError(
+            f"content digest is {digest}, and the source records {before}", where=checkpoint.path, fix=_FIX
+        )
     manifest = form.build(
         checkpoint,
         tensors=entries,
-        content_digest=content_digest(leaves),
+        content_digest=digest,
         training_state=plan.training_state,
         lineage=lineage,
         files=files,
     )
     return Bundle(manifest, entries)
+
+
+def _check(planned: Planned, stored: Stored) -> None:
+    expected = planned.tensor.sha256
+    if expected and expected != stored.sha256:
+        raise IntegrityError(
+            f"tensor {planned.name} differs from its digest: expected {expected}, got {stored.sha256}",
+            where=planned.tensor.storage.source.name,
+            fix=_FIX,
+        )
 
 
 def _entry(planned: Planned, stored: Stored) -> TensorEntry:

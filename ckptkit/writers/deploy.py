@@ -47,7 +47,7 @@ def write(checkpoint: Checkpoint, target: Path, force: bool) -> Written:
         for role, layout in layouts.items():
             with create(folder / WEIGHTS[role]) as output:
                 made = safetensors_out.write(output, layout)
-            copying.check(made.copies)
+            copying.verify(made.copies)
             files.append(FileEntry(WEIGHTS[role], made.size, made.sha256, safetensors_out.MEDIA_TYPE, role))
             for copy, (_, offset) in zip(made.copies, layout.placed, strict=True):
                 stored[role, copy.planned.name] = Stored(copy.sha256, WEIGHTS[role], offset)

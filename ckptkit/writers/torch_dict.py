@@ -45,7 +45,7 @@ def write(checkpoint: Checkpoint, target: Path, force: bool) -> Written:
     ):
         archive = ZipOut(output)
         copies = _write_tensors(archive, output, owners)
-        copying.check(copies)
+        copying.verify(copies)
         stored = {(made.planned.role, made.planned.name): Stored(made.sha256) for made in copies}
         bundle = assemble(checkpoint, planned, stored, origin.lineage())
         form.render(bundle.manifest)  # refuses here what a directory's manifest could not hold
