@@ -140,8 +140,8 @@ def _refuse_programs(archive: ZipArchive, root: str) -> None:
 
 
 def _container_facts(archive: ZipArchive, root: str) -> dict[str, object]:
-    names = ("version", ".format_version", "byteorder", ".storage_alignment")
-    version, layout, order, alignment = (_small(archive, f"{root}/{name}") for name in names)
+    names = ("version", ".format_version", "byteorder", ".storage_alignment", ".data/serialization_id")
+    version, layout, order, alignment, _ = (_small(archive, f"{root}/{name}") for name in names)
     if version is None:
         raise _broken(archive, "has no member 'version'")
     if not version.strip().isdecimal() or int(version) not in _VERSIONS:
