@@ -7,6 +7,7 @@ archive is left that nothing covers.
 Sources: PKWARE APPNOTE 6.3.10; torch 2.13.0, `caffe2/serialize/inline_container.cc` (`getPadding`).
 """
 
+import re
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ CONSTANTS = {
 """Members whose contents are always the same, in their order, behind `data.pkl`."""
 PICKLE, DIGEST = "data.pkl", "ckpt.sha256"
 
+_DIGEST_LINE = re.compile(rb"[0-9a-f]{64}\n")
 _DATE = 0x21
 """1980-01-01, the first day that a zip can name; the time is midnight."""
 _PLAIN, _WIDE = 20, 45
@@ -119,7 +121,8 @@ def _record(member: Placed, wide_from: int) -> bytes:
 def deviations(archive: ZipArchive, *, wide_from: int = FULL32) -> tuple[str, ...]:
     """Say where an archive is not of the canonical form, each with its member or byte offset.
 
-    The contents of `data/N`, of `data.pkl` and of `ckpt.sha256` are left to their digests.
+    The contents of `data/N` and of `data.pkl` are left to their digests; of `ckpt.sha256` only the
+    form is compared.
 
     Args:
         archive: A torch zip.
@@ -146,6 +149,8 @@ def _deviations(archive: ZipArchive, wide_from: int) -> Iterator[str]:
     for name, content in CONSTANTS.items():
         if archive.members[ROOT + name].size != len(content) or archive.read(ROOT + name, 64) != content:
             yield f"member {ROOT}{name} does not hold {content!r}"
+    if not _DIGEST_LINE.fullmatch(archive.read(ROOT + DIGEST, 1 << 20)):
+        yield f"member {ROOT}{DIGEST} does not hold 64 hexadecimal digits and a newline"
     tail = directory(placed, at, wide_from)
     yield from _compare(archive.source, tail, at, "central directory")
     if archive.source.size != at + len(tail):
