@@ -11,13 +11,14 @@ import base64
 import binascii
 from collections.abc import Mapping
 
-from ckptkit.errors import LimitExceededError, UnreadableCheckpointError
+from ckptkit.errors import CkptkitError, LimitExceededError, UnreadableCheckpointError
 from ckptkit.model import ijson
 from ckptkit.storage import pickles
 from ckptkit.storage.sb3.collected import Collected
 
 MAX_BYTES = 32 << 20
 MAX_FIELDS = 10_000
+DATA = "data"
 SERIALIZED = ":serialized:"
 
 
@@ -67,22 +68,28 @@ def _cell(value: object, name: str, where: str, found: Collected) -> object:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise UnreadableCheckpointError(f"{SERIALIZED} is no base64: {error}", where=place) from error
-    return read_pickle(raw, f"data:{name}", found)
+    return read_pickle(raw, f"{DATA}:{name}", place, found)
 
 
-def read_pickle(raw: bytes, where: str, found: Collected) -> object:
+def read_pickle(raw: bytes, where: str, place: str, found: Collected) -> object:
     """Return the inert value of a pickle that must fill `raw`.
 
     Args:
         raw: The whole pickle.
-        where: What messages and code facts call it.
+        where: What code facts call it, relative to the checkpoint.
+        place: What errors call it, with the path.
         found: Gets its verdict and facts.
 
     Raises:
         UnreadableCheckpointError: It is broken, or bytes follow it.
+        UnsafeCheckpointError: It asks for something forbidden and then breaks.
     """
-    read = pickles.load(raw, where=where)
+    try:
+        read = pickles.load(raw, where=where)
+    except CkptkitError as error:
+        error.where = place
+        raise
     found.take(read)
     if read.end != len(raw):
-        raise UnreadableCheckpointError(f"{len(raw) - read.end} bytes behind the pickle", where=where)
+        raise UnreadableCheckpointError(f"{len(raw) - read.end} bytes behind the pickle", where=place)
     return read.root

@@ -109,7 +109,7 @@ def _class_sidecar(source: Source, found: Collected) -> dict[str, object]:
     if source.size > MAX_DILL_BYTES:
         raise LimitExceededError(f"{source.size} bytes, at most {MAX_DILL_BYTES} are read", where=source.name)
     own = Collected(files=[SourceFile(DILL, "sidecar", source)])
-    named = class_of(read_pickle(source.read(0, source.size), DILL, own))
+    named = class_of(read_pickle(source.read(0, source.size), DILL, source.name, own))
     found.absorb(own)
     if named is not None:
         return {"class": named[0], "by": named[1], "source": DILL}

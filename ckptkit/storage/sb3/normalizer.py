@@ -72,7 +72,7 @@ def read(source: Source, name: str, found: Collected) -> Normalizer | None:
     if source.size > MAX_BYTES:
         raise LimitExceededError(f"{source.size} bytes, at most {MAX_BYTES} are read", where=source.name)
     own = Collected()
-    value = read_pickle(source.read(0, source.size), name, own)
+    value = read_pickle(source.read(0, source.size), name, source.name, own)
     found.absorb(own)
     try:
         return _normalizer(value, name, found)
