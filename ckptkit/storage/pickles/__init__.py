@@ -15,7 +15,7 @@ from ckptkit.model.inert import CodeFact, GlobalUse
 from ckptkit.storage.pickles.embedded import outer_depth
 from ckptkit.storage.pickles.machine import Machine
 from ckptkit.storage.pickles.opcodes import TABLE
-from ckptkit.storage.pickles.policy import entry_for
+from ckptkit.storage.pickles.policy import canonical, entry_for
 from ckptkit.storage.pickles.trees import check_tree
 
 __all__ = ["Pickle", "load"]
@@ -80,7 +80,7 @@ def load(
         LimitExceededError: It is over a bound (`limits`).
         UnsafeCheckpointError: It breaks after it has asked for something forbidden.
     """
-    machine = Machine(data, where, entry_for, start, persistent, max(depth, outer_depth.get()))
+    machine = Machine(data, where, entry_for, canonical, start, persistent, max(depth, outer_depth.get()))
     with _collector_paused():
         end = machine.run(TABLE)
         machine.guard(lambda: check_tree(machine.root, where))

@@ -1,33 +1,32 @@
 """What makes code: cloudpickle's and dill's constructors, described and reported, never called.
 
 Source: cloudpickle 0.5 to 3.1 (`cloudpickle.cloudpickle`, `cloudpickle.cloudpickle_fast`), dill 0.2.8 to 0.4
-(`dill._dill`). dill's `_create_filehandle`, `_create_capsule`, `_eval_repr` and `_unmarshal` stay forbidden.
+(`dill._dill`). dill's `_create_filehandle`, `_create_capsule` and `_unmarshal` stay forbidden.
 """
 # ruff: noqa: ARG001 - every rule has the same signature
+
+import re
 
 from ckptkit.model.inert import ClassRef, CodeFact, Instance
 from ckptkit.storage.pickles import limits
 from ckptkit.storage.pickles.code_objects import code_fact
 from ckptkit.storage.pickles.machine import Entry, Machine, Refuse
-from ckptkit.storage.pickles.rules import REFERENCE, describe, new_bare, words
+from ckptkit.storage.pickles.rules import BARE, NAMES, REFERENCE, describe, describe_plain, new_bare, words
 
 _TYPES = {
-    "BuiltinFunctionType": "BuiltinFunctionType",
-    "CellType": "CellType",
-    "ClassType": "type",
-    "CodeType": "CodeType",
-    "EllipsisType": "Ellipsis",
-    "FunctionType": "FunctionType",
-    "GeneratorType": "GeneratorType",
-    "LambdaType": "FunctionType",
-    "MappingProxyType": "MappingProxyType",
-    "MethodType": "MethodType",
-    "ModuleType": "ModuleType",
-    "NoneType": "NoneType",
-    "NotImplementedType": "NotImplemented",
+    "ClassType": ("builtins", "type"),
+    "EllipsisType": ("builtins", "Ellipsis"),
+    "ItemGetterType": ("operator", "itemgetter"),
+    "LambdaType": ("types", "FunctionType"),
+    "NotImplementedType": ("builtins", "NotImplemented"),
+    "ObjectType": ("builtins", "object"),
+    "PartialType": ("functools", "partial"),
+    "SuperType": ("builtins", "super"),
+    "TypeType": ("builtins", "type"),
 }
-_DILL_TYPES = words(
-    "bool bytes bytearray complex dict float frozenset int list object range set slice str tuple type"
+"""Types that picklers call by a name which is not the type's own."""
+_REPRS = re.compile(
+    r"(range|slice)\((-?[0-9]{1,18}|None)(?:, (-?[0-9]{1,18}|None))?(?:, (-?[0-9]{1,18}|None))?\)"
 )
 
 
@@ -91,14 +90,25 @@ def _module(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> Instance:
 
 
 def _type_by_name(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> ClassRef:
-    """`_builtin_type("CodeType")`, `_load_type("int")`."""
+    """`_builtin_type("CodeType")`, `_load_type("int")`: the policy judges the type they name."""
     match args:
         case (str(name),) if name in _TYPES:
-            plain = _TYPES[name] in ("type", "Ellipsis", "NotImplemented")
-            return m.name("builtins" if plain else "types", _TYPES[name], m.start)
-        case (str(name),) if name in _DILL_TYPES:
-            return m.name("builtins", name, m.start)
-    raise Refuse("gets something that is no known type")
+            return m.name(*_TYPES[name], m.opcode)
+        case (str(name),) if name.isidentifier():
+            named_type = name.endswith("Type") or name in ("GenericAlias", "SimpleNamespace")
+            return m.name("types" if named_type else "builtins", name, m.opcode)
+    raise Refuse("gets something that is no type's name")
+
+
+def _constant(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> object:
+    """`_eval_repr("range(0, 3)")`: dill evaluates it; here only constants of this form have a value."""
+    match args:
+        case ("Ellipsis" | "NotImplemented" as name,):
+            return m.name("builtins", name, m.opcode)
+        case (str(text),) if found := _REPRS.fullmatch(text):
+            numbers = (None if part in (None, "None") else int(part) for part in found.groups()[1:])
+            return Instance(m.name("builtins", found[1], m.opcode), tuple(numbers))
+    raise Refuse("evaluates text")
 
 
 def _instance(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> object:
@@ -107,20 +117,30 @@ def _instance(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> object:
     return new_bare(m, args[0])
 
 
-def _attribute(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> Instance:
-    """An attribute of a module or class by name, which only dill's own objects have here."""
+def _attribute(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> ClassRef:
+    """`_get_attr(_import_module("math"), "cos")`: the policy judges what the two name together."""
     match args:
-        case (Instance() | ClassRef(), str(name), *_) if name.isidentifier():
-            m.has_code = True
-            return Instance(ref, args)
+        case (
+            Instance(cls=ClassRef(module="dill._dill", name="_import_module"), args=(str(module), *_)),
+            str(name),
+        ):
+            return m.name(*m.canonical(module, name), m.opcode)
     raise Refuse("looks up an attribute")
+
+
+def _indexes(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> Instance:
+    """`itemgetter(0)`, a field of a named tuple."""
+    if len(args) != 1 or type(args[0]) is not int:
+        raise Refuse("gets something that is no index")
+    return Instance(ref, args)
 
 
 _CODE = Entry("code object, never made", call=_code)
 _FUNCTION = Entry("function by value, never made", call=_function)
 _CLASS = Entry("class by value, never made", call=_class)
 _STATE = Entry("state of code by value, never set", call=_state)
-_PART = Entry("part of code by value, never made", call=_part)
+_PART = Entry("part of code by value, never made", call=_part, new=_part)
+_DATACLASS = Entry("part of a class by value, never made", new=_part)
 _MODULE = Entry("module by name, never imported", call=_module)
 _TYPE = Entry("type by name", call=_type_by_name)
 
@@ -164,16 +184,34 @@ _DILL = {
     "_create_dictproxy": _PART,
     "_dictproxy": _PART,
     "_get_attr": Entry("attribute by name, never looked up", call=_attribute),
-    "_getattribute": Entry("attribute by name, never looked up", call=_attribute),
+    "_eval_repr": Entry("constant by its text", call=_constant),
     "_import_module": _MODULE,
     "_load_type": _TYPE,
     "_setitems": _STATE,
 }
 
+_TYPE_NAMES = words(
+    "AsyncGeneratorType BuiltinFunctionType BuiltinMethodType ClassMethodDescriptorType CoroutineType "
+    "DynamicClassAttribute FrameType GeneratorType GetSetDescriptorType MemberDescriptorType "
+    "MethodDescriptorType MethodWrapperType TracebackType UnionType WrapperDescriptorType"
+)
+
+_DATACLASS_NAMES = words(
+    "FrozenInstanceError Field InitVar KW_ONLY MISSING asdict astuple dataclass field fields "
+    "is_dataclass make_dataclass replace _ATOMIC_TYPES _DataclassParams _FIELD _FIELD_BASE "
+    "_FIELD_CLASSVAR _FIELD_INITVAR _HAS_DEFAULT_FACTORY _HAS_DEFAULT_FACTORY_CLASS _InitVarMeta "
+    "_KW_ONLY_TYPE _MISSING_TYPE _add_slots _asdict_inner _astuple_inner _cmp_fn _create_fn "
+    "_dataclass_getstate _dataclass_setstate _field_assign _field_init _fields_in_init_order "
+    "_frozen_get_del_attr _get_field _get_slots _hash_add _hash_exception _hash_fn _hash_set_none "
+    "_init_fn _init_param _is_classvar _is_dataclass_instance _is_initvar _is_kw_only _is_type "
+    "_process_class _recursive_repr _replace _repr_fn _set_new_attribute _set_qualname _tuple_str"
+)
+
 ALLOWED: dict[tuple[str, str], Entry] = {
     **{("cloudpickle.cloudpickle", name): entry for name, entry in _CLOUDPICKLE.items()},
     **{("dill._dill", name): entry for name, entry in _DILL.items()},
     ("dill", "_dill"): REFERENCE,
+    ("dill._shims", "_dill"): REFERENCE,
     ("types", "CodeType"): _CODE,
     ("types", "FunctionType"): _FUNCTION,
     ("types", "LambdaType"): _FUNCTION,
@@ -181,8 +219,7 @@ ALLOWED: dict[tuple[str, str], Entry] = {
     ("types", "CellType"): _PART,
     ("types", "ModuleType"): _MODULE,
     ("types", "MappingProxyType"): _PART,
-    ("types", "GeneratorType"): REFERENCE,
-    ("types", "BuiltinFunctionType"): REFERENCE,
+    **{("types", name): REFERENCE for name in _TYPE_NAMES},
     ("types", "new_class"): _CLASS,
     ("builtins", "property"): _PART,
     ("builtins", "classmethod"): _PART,
@@ -190,10 +227,13 @@ ALLOWED: dict[tuple[str, str], Entry] = {
     ("weakref", "WeakSet"): _PART,
     ("weakref", "WeakKeyDictionary"): _PART,
     ("weakref", "WeakValueDictionary"): _PART,
-    ("dataclasses", "Field"): Entry("part of a class by value", new=_part),
-    ("dataclasses", "_DataclassParams"): Entry("part of a class by value", new=_part),
-    ("dataclasses", "MISSING"): REFERENCE,
-    ("dataclasses", "_MISSING_TYPE"): Entry("part of a class by value", new=_part),
-    ("dataclasses", "_HAS_DEFAULT_FACTORY_CLASS"): Entry("part of a class by value", new=_part),
+    **{("dataclasses", name): _DATACLASS for name in _DATACLASS_NAMES},
+    ("collections", "_tuplegetter"): _PART,
+    ("builtins", "__main__"): NAMES,
+    ("operator", "itemgetter"): Entry("part of a class by value", call=_indexes),
+    ("re", "_compile"): Entry("pattern, described", call=describe_plain),
+    ("typing", "TypeVar"): _PART,
+    ("_frozen_importlib", "ModuleSpec"): BARE,
+    ("_frozen_importlib_external", "SourceFileLoader"): BARE,
 }
 """What makers of code may do, by canonical module and name."""

@@ -71,7 +71,7 @@ def _frombuffer(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> object:
         raise Refuse("gets something else than a buffer, a dtype, a shape and an order")
     shape, code = shape_of(args[2]), dtype_text(args[1])
     if code is None or code == "|O" or code[1] in "mM":
-        return Instance(m.name(*ARRAY, m.start), (shape, args[1]), state=args[0])
+        return Instance(m.name(*ARRAY, m.opcode), (shape, args[1]), state=args[0])
     axes = args[4] if len(args) == 5 else None
     if args[3] == "K" and axes is not None:
         return _transposed(m, code, shape, raw_bytes(args[0]), axes)
@@ -136,7 +136,7 @@ def _ufunc(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> ClassRef:
     """`_ufunc_reconstruct("numpy", "exp")`: how old versions name a ufunc."""
     match args:
         case (str(module), str(name)) if module in ("numpy", "numpy.core._multiarray_umath"):
-            return m.name("numpy", name, m.start)
+            return m.name("numpy", name, m.opcode)
     raise Refuse("names something that is no ufunc of numpy")
 
 

@@ -39,7 +39,7 @@ def _fill(m: Machine, value: InertDict, args: tuple[object, ...]) -> None:
     for pair in pairs:
         if not isinstance(pair, tuple | list) or len(pair) != 2:
             raise Refuse("gets something else than pairs")
-        check_key(m, pair[0], m.start)
+        check_key(m, pair[0], m.opcode)
         value[pair[0]] = pair[1]
 
 
@@ -73,7 +73,7 @@ def _encode(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> bytes:
             except UnicodeEncodeError:
                 raise Refuse("gets text that is no Latin-1") from None
             m.spend(len(value))
-            look_inside(m, value, m.start)
+            look_inside(m, value, m.opcode)
             return value
     raise Refuse("encodes to something else than Latin-1")
 
@@ -92,7 +92,7 @@ def _bytes(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> bytes | bytea
         case _:
             raise Refuse("gets something else than bytes")
     m.spend(len(value))
-    look_inside(m, value, m.start)
+    look_inside(m, value, m.opcode)
     return bytearray(value) if ref.name == "bytearray" else value
 
 
@@ -103,7 +103,7 @@ def _set(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> set[object] | f
     items = list(args[0]) if args and isinstance(args[0], list | tuple | set | frozenset) else []
     m.spend(8 * len(items))
     for item in items:
-        check_key(m, item, m.start)
+        check_key(m, item, m.opcode)
     return frozenset(items) if ref.name == "frozenset" else set(items)
 
 
@@ -126,7 +126,7 @@ def _type(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> ClassRef:
     """`type(None)`, `type(NotImplemented)`, `type(...)`: how their classes are written."""
     match args:
         case (None,):
-            return m.name("types", "NoneType", m.start)
+            return m.name("types", "NoneType", m.opcode)
         case (ClassRef(module="builtins", name="NotImplemented" | "Ellipsis") as constant,):
             return constant
     raise Refuse("gets something else than None")
@@ -146,14 +146,25 @@ def _getattr(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> object:
             "_setattr" | "_delattr" as name,
             ClassRef(module="builtins"),
         ):
-            return m.name("builtins", name[1:], m.start)
+            return m.name("builtins", name[1:], m.opcode)
         case (ClassRef(module="torch._C", name="_VariableFunctionsClass"), str(name)) if name.isidentifier():
-            return m.name("torch", name, m.start)
+            return m.name("torch", name, m.opcode)
         case (ClassRef(module="gym.utils.seeding", name="RandomNumberGenerator"), "_generator_ctor" as name):
-            return m.name("gym.utils.seeding", f"RandomNumberGenerator.{name}", m.start)
+            return m.name("gym.utils.seeding", f"RandomNumberGenerator.{name}", m.opcode)
         case (ClassRef() as cls, str(name)) if _is_enum(m, cls) and name.isidentifier():
             return Instance(cls, (name,))
+        case (ClassRef(module=module), str(name)) if name in METHODS and module in METHOD_MODULES:
+            return Instance(ref, args)
+        case (Instance() as made, str(name)) if name.isidentifier() and made_by_value(made):
+            m.has_code = True
+            return Instance(ref, args)
     raise Refuse("looks up an attribute")
+
+
+def made_by_value(value: Instance) -> bool:
+    """Whether a value is a class by value, or an instance of one."""
+    maker = value.cls if isinstance(value.cls, ClassRef) else value.cls.cls
+    return isinstance(maker, ClassRef) and maker.name in _CLASS_MAKERS
 
 
 def _is_enum(m: Machine, cls: ClassRef) -> bool:
@@ -193,13 +204,19 @@ def _partial(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> Instance:
     return Instance(ref, args)
 
 
+_CLASS_MAKERS = ("_create_type", "_make_skeleton_class", "_make_skeleton_enum", "_create_namedtuple")
+METHODS = words(
+    "__new__ __init__ __repr__ __str__ __hash__ __eq__ __format__ __reduce_ex__ __or__ __and__ __xor__ "
+    "__ror__ __rand__ __rxor__ __invert__ __setattr__ __getattribute__ __dir__ _generate_next_value_ "
+    "from_bytes fromkeys"
+)
+"""Methods of allowed classes that classes by value refer to."""
+METHOD_MODULES = ("builtins", "enum", "collections")
+"""Modules of those classes."""
 _BUILTIN_TYPES = words(
-    "NotImplemented Ellipsis bool dict float int list str tuple property classmethod staticmethod "
-    "super Exception ValueError TypeError RuntimeError KeyError IndexError AttributeError "
-    "NotImplementedError AssertionError ArithmeticError ZeroDivisionError StopIteration Warning "
-    "UserWarning DeprecationWarning abs all any divmod enumerate filter hash id isinstance issubclass "
-    "iter len map max min next pow print repr reversed round sorted sum zip memoryview callable chr "
-    "ord"
+    "NotImplemented Ellipsis bool dict float int list str tuple property classmethod staticmethod super "
+    "abs all any divmod enumerate filter hash id isinstance issubclass iter len map max min next pow "
+    "print repr reversed round sorted sum zip memoryview callable chr ord"
 )
 _TYPING = words(
     "Any AnyStr Callable ClassVar Dict Final FrozenSet Generic Iterable Iterator List Literal Mapping "
@@ -217,8 +234,19 @@ _MATH = words(
 _PATHS = ("PurePath", "PurePosixPath", "PureWindowsPath", "PosixPath", "WindowsPath", "Path")
 _TIMES = ("date", "datetime", "time", "timedelta", "timezone")
 
+_ERRORS = words(
+    "ArithmeticError AssertionError AttributeError BaseException BufferError ConnectionError "
+    "DeprecationWarning EOFError Exception FileExistsError FileNotFoundError FloatingPointError "
+    "FutureWarning GeneratorExit IOError ImportError IndexError InterruptedError IsADirectoryError "
+    "KeyError KeyboardInterrupt LookupError MemoryError ModuleNotFoundError NameError "
+    "NotADirectoryError NotImplementedError OSError OverflowError PermissionError ProcessLookupError "
+    "RecursionError ReferenceError RuntimeError RuntimeWarning StopAsyncIteration StopIteration "
+    "SyntaxError SystemError SystemExit TimeoutError TypeError UnboundLocalError UnicodeDecodeError "
+    "UnicodeEncodeError UnicodeError UserWarning ValueError Warning ZeroDivisionError"
+)
+
 ALLOWED: dict[tuple[str, str], Entry] = {
-    **{("builtins", name): REFERENCE for name in _BUILTIN_TYPES},
+    **{("builtins", name): REFERENCE for name in (*_BUILTIN_TYPES, *_ERRORS)},
     **{("typing", name): REFERENCE for name in _TYPING},
     **{("collections.abc", name): REFERENCE for name in _ABSTRACT},
     **{("math", name): REFERENCE for name in _MATH},

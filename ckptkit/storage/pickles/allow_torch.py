@@ -45,7 +45,7 @@ def _layout(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> ClassRef:
     """`_get_layout("torch.strided")`: a reference to the layout."""
     match args:
         case (str(name),) if name.removeprefix("torch.") in _LAYOUTS:
-            return m.name("torch", name.removeprefix("torch."), m.start)
+            return m.name("torch", name.removeprefix("torch."), m.opcode)
     raise Refuse("gets something that is no layout")
 
 
@@ -81,7 +81,7 @@ def _from_bytes(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> object:
         raise Refuse(f"a torch file inside it: {error.what}") from error
     except CkptkitError as error:
         raise UnreadableCheckpointError(f"torch file inside a pickle: {error.what}", where=m.where) from error
-    merge(m, inner.verdict, inner.globals, inner.code, m.start)
+    merge(m, inner.verdict, inner.globals, inner.code, m.opcode)
     return inner.root
 
 

@@ -11,6 +11,7 @@ def build(m: Machine, at: int) -> int:
     """Set the state on top of the stack on the object below it."""
     state = m.stack.pop()
     target = m.stack[-1]
+    m.opcode = at - 1
     try:
         _set(m, target, state, at)
     except Refuse as refusal:

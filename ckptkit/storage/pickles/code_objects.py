@@ -1,8 +1,8 @@
 """What a code object says of itself, from the arguments that a pickle would make it with.
 
-Source: `cloudpickle.cloudpickle._code_reduce` 0.5 to 3.1, `dill._dill._create_code`
-0.2 to 0.4, and the signatures of `types.CodeType` in CPython 2.7 and 3.6 to 3.14. All have the bytecode, then constants, names and
-variable names, then the file's name and the code's name.
+Source: `cloudpickle.cloudpickle._code_reduce` 0.5 to 3.1, `dill._dill._create_code` 0.2 to 0.4, and
+the signatures of `types.CodeType` in CPython 2.7 and 3.6 to 3.14. All have the bytecode, then constants,
+names and variable names, then the file's name and the code's name.
 """
 
 from ckptkit.model.inert import CodeFact

@@ -22,7 +22,7 @@ def open_embedded(m: Machine, data: bytes) -> "TorchFile":
     """
     from ckptkit.storage.torch_file import open_torch
 
-    descend(m, len(data), m.start)
+    descend(m, len(data), m.opcode)
     token = outer_depth.set(m.depth + 1)
     try:
         return open_torch(MemorySource(data, f"{m.where}[torch file]"))

@@ -63,6 +63,7 @@ class Machine:
         data: Bytes that hold the stream.
         where: What messages call them.
         lookup: The policy: what a global, by canonical module and name, may do.
+        canonical: Gives one spelling of a module and name for all that mean the same.
         start: Offset of the stream's first opcode.
         persistent: Turns a persistent id into a value; None where the stream may hold none.
         depth: How many pickles this one lies in.
@@ -79,6 +80,7 @@ class Machine:
     data: bytes
     where: str
     lookup: Callable[[str, str], Entry]
+    canonical: Callable[[str, str], tuple[str, str]]
     start: int = 0
     persistent: Persistent | None = None
     depth: int = 0

@@ -8,13 +8,12 @@ from ckptkit.storage.pickles.build import build
 from ckptkit.storage.pickles.machine import Entry, Machine, Refuse
 from ckptkit.storage.pickles.opcodes_data import Opcode, line, text
 from ckptkit.storage.pickles.opcodes_stack import pop_mark
-from ckptkit.storage.pickles.policy import canonical
 
 
 def _global_text(m: Machine, at: int) -> int:
     module, middle = line(m, at)
     name, end = line(m, middle)
-    m.stack.append(m.name(*canonical(text(m, module, at), text(m, name, middle)), at - 1))
+    m.stack.append(m.name(*m.canonical(text(m, module, at), text(m, name, middle)), at - 1))
     return end
 
 
@@ -23,7 +22,7 @@ def _stack_global(m: Machine, at: int) -> int:
     module = m.stack.pop()
     if not isinstance(name, str) or not isinstance(module, str):
         raise m.malformed("a global whose name is not text", at - 1)
-    m.stack.append(m.name(*canonical(module, name), at - 1))
+    m.stack.append(m.name(*m.canonical(module, name), at - 1))
     return at
 
 
@@ -45,6 +44,7 @@ def extension(width: int) -> Opcode:
 def call(m: Machine, target: object, args: object, at: int) -> object:
     """Return the inert value of calling `target`."""
     m.made += 4
+    m.opcode = at - 1
     entry = m.entries.get(id(target))
     if type(args) is not tuple:
         raise m.malformed("arguments that are no tuple", at - 1)
@@ -68,6 +68,7 @@ def described(target: object, args: tuple[object, ...]) -> Instance:
 def instantiate(m: Machine, target: object, args: object, at: int) -> object:
     """Return the inert value of `target.__new__(target, *args)`."""
     m.made += 4
+    m.opcode = at - 1
     if type(args) is not tuple:
         raise m.malformed("arguments that are no tuple", at - 1)
     if isinstance(target, Instance):
@@ -130,7 +131,7 @@ def _inst(m: Machine, at: int) -> int:
     module, middle = line(m, at)
     name, end = line(m, middle)
     args = pop_mark(m)
-    ref = m.name(*canonical(text(m, module, at), text(m, name, middle)), at - 1)
+    ref = m.name(*m.canonical(text(m, module, at), text(m, name, middle)), at - 1)
     m.stack.append(call(m, ref, tuple(args), at))
     return end
 

@@ -3,7 +3,7 @@
 Source: CPython 3.14, `Lib/pickletools.py`.
 """
 
-from ckptkit.model.inert import Instance
+from ckptkit.model.inert import ClassRef, Instance
 from ckptkit.storage.pickles.keys import check_key
 from ckptkit.storage.pickles.machine import Machine
 from ckptkit.storage.pickles.opcodes_data import Opcode, decimal, line, unsigned
@@ -147,6 +147,8 @@ def _extend(m: Machine, target: object, items: list[object], at: int) -> None:
         target.extend(items)
     elif isinstance(target, Instance):
         target.items.extend(items)
+    elif isinstance(target, ClassRef):
+        m.refuse(target, "its items are changed", at - 1)
     else:
         raise m.malformed(f"items are appended to a {type(target).__name__}", at - 1)
 
@@ -177,6 +179,8 @@ def _set_items(m: Machine, target: object, items: list[object], at: int) -> None
         target.update(zip(keys, items[1::2], strict=True))
     elif isinstance(target, Instance):
         target.pairs.extend(zip(keys, items[1::2], strict=True))
+    elif isinstance(target, ClassRef):
+        m.refuse(target, "its items are changed", at - 1)
     else:
         raise m.malformed(f"items are set in a {type(target).__name__}", at - 1)
 

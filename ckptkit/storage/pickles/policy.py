@@ -5,7 +5,7 @@ import sys
 
 from ckptkit.storage.pickles import allow_code, allow_numpy, allow_python, allow_rl, allow_torch
 from ckptkit.storage.pickles.machine import Entry
-from ckptkit.storage.pickles.rules import plain_state, third_party, words
+from ckptkit.storage.pickles.rules import NAMES, REFERENCE, plain_state, third_party, words
 
 ALLOWED: dict[tuple[str, str], Entry] = {
     **allow_python.ALLOWED,
@@ -52,6 +52,11 @@ _NAMES = {
     ("builtins", "unicode"): ("builtins", "str"),
     ("builtins", "long"): ("builtins", "int"),
     ("builtins", "basestring"): ("builtins", "str"),
+    ("itertools", "imap"): ("builtins", "map"),
+    ("itertools", "izip"): ("builtins", "zip"),
+    ("itertools", "ifilter"): ("builtins", "filter"),
+    ("_weakrefset", "WeakSet"): ("weakref", "WeakSet"),
+    ("builtins", "NoneType"): ("types", "NoneType"),
     ("builtins", "unichr"): ("builtins", "chr"),
     ("builtins", "reduce"): ("functools", "reduce"),
     ("collections", "IterableUserDict"): ("collections", "UserDict"),
@@ -92,14 +97,23 @@ def entry_for(module: str, name: str) -> Entry:
     exact = ALLOWED.get((module, name))
     if exact is not None:
         return exact
-    if not name.isidentifier():
-        why = "a dotted name, which can reach anything" if "." in name else "not a name"
-        return Entry(why, allowed=False)
-    if not _MODULE.fullmatch(module):
-        return Entry("not a module name", allowed=False)
+    if not name.isidentifier() or not _MODULE.fullmatch(module):
+        return _odd(module, name)
     family = allow_rl.rl_family(module, name) or allow_torch.torch_family(module, name)
     if family is not None:
         return family
-    if module.partition(".")[0] in _GUARDED:
-        return Entry("not on the allow-list", allowed=False)
-    return THIRD_PARTY
+    if name == "__dict__":
+        return NAMES
+    guarded = module.partition(".")[0] in _GUARDED
+    return Entry("not on the allow-list", allowed=False) if guarded else THIRD_PARTY
+
+
+def _odd(module: str, name: str) -> Entry:
+    """Return what may be done with a name that is dotted, or no name at all."""
+    owner, _, method = name.rpartition(".")
+    if method in allow_python.METHODS and module in allow_python.METHOD_MODULES and owner.isidentifier():
+        return REFERENCE
+    if not _MODULE.fullmatch(module):
+        return Entry("not a module name", allowed=False)
+    why = "a dotted name, which can reach anything" if "." in name else "not a name"
+    return Entry(why, allowed=False)

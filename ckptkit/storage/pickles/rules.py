@@ -85,6 +85,8 @@ def set_state(m: Machine, instance: Instance, state: object) -> None:
 
 REFERENCE = Entry("named, never called")
 """A class or function that may only be named."""
+NAMES = Entry("a module's names, which dill gives to functions by value")
+"""A module's dictionary."""
 BARE = Entry("described, never made", new=describe_bare, build=plain_state)
 """A class whose instances are described."""
 DESCRIBED = Entry("described, never called", call=describe, new=describe)
