@@ -10,10 +10,12 @@ from pathlib import Path
 from ckptkit import checks, readers, writers
 from ckptkit.errors import (
     CkptkitError,
+    InaccessibleError,
     LevelError,
     ManifestError,
     NotACheckpointError,
     PointerError,
+    UnknownVersionError,
     UnsafeCheckpointError,
 )
 from ckptkit.model import levels
@@ -26,6 +28,9 @@ from ckptkit.storage.probe import Probe
 from ckptkit.storage.walk import candidates
 
 PathLike = str | os.PathLike[str]
+NOT_CHECKED = (InaccessibleError, NotACheckpointError, PointerError)
+NOT_UNDERSTOOD = frozenset({"CK203", "CK204"})
+"""Rules whose violation leaves the meaning of everything else in a manifest open."""
 
 
 def read(path: str | os.PathLike[str]) -> Checkpoint:
@@ -80,6 +85,10 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
     """
     checkpoint = read(path)
     findings = _findings(checkpoint, min(1, levels.claimed(checkpoint)), strict=False)
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    for error in errors:
+        if error.code in NOT_UNDERSTOOD:
+            raise UnknownVersionError(f"{error.code} {error.message}", where=error.path, fix=error.fix)
     level, lacks = levels.reached(checkpoint, findings, 1, _level_of)
     manifest = (checkpoint.bundle.manifest if checkpoint.bundle else None) or {}
     return Inspection(
@@ -102,7 +111,7 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
         code=checkpoint.code,
         globals=checkpoint.globals,
         dropped=checkpoint.dropped,
-        notes=checkpoint.notes,
+        notes=checkpoint.notes + tuple(Note("finding", f"{e.code} {e.message}", e.location) for e in errors),
     )
 
 
@@ -153,8 +162,8 @@ def _validate_path(path: PathLike, level: int | None, *, strict: bool) -> Iterat
         empty = False
         yield _unread(os.fspath(path), error)
     if empty:
-        error = NotACheckpointError("no checkpoint in this directory", where=os.fspath(path))
-        yield _unread(os.fspath(path), error)
+        nothing = NotACheckpointError("no checkpoint in this directory", where=os.fspath(path))
+        yield _unread(os.fspath(path), nothing)
 
 
 def _validate_one(path: Path, level: int | None, *, strict: bool) -> Validation:
@@ -184,7 +193,7 @@ def _unread(path: str, error: CkptkitError) -> Validation:
     verdict = verdicts.get(error.code, Verdict.UNSUPPORTED)
     message = f"{error.where}: {error.what}" if error.where not in ("", path) else error.what
     finding = Finding(error.code, Severity.ERROR, message, path, fix=error.fix)
-    incomplete = error.what if isinstance(error, NotACheckpointError | PointerError) else ""
+    incomplete = error.what if isinstance(error, NOT_CHECKED) else ""
     return Validation(path, levels.UNREADABLE, verdict, (finding,), incomplete)
 
 

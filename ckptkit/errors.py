@@ -43,6 +43,16 @@ class UnreadableCheckpointError(CkptkitError):
     exit_code = 2
 
 
+class InaccessibleError(CkptkitError):
+    """The system does not let something be read: permissions, a failing disk, a lost connection.
+
+    Nothing is known of its contents, so a check of it is incomplete.
+    """
+
+    code = "CK114"
+    exit_code = 2
+
+
 class LimitExceededError(UnreadableCheckpointError):
     """A size, count or depth in the file is over the documented bound."""
 

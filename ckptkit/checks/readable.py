@@ -238,4 +238,14 @@ RULES = (
         "Convert the file: a bundle carries data alone. `ckptkit inspect` lists what the code names.",
         check=check_expected_code,
     ),
+    Rule(
+        "CK114",
+        "inaccessible",
+        Severity.ERROR,
+        0,
+        "The system does not let the file or directory be read.",
+        "Permissions, a failing disk or a lost connection stand in the way. Nothing is known of the "
+        "contents, so the result is incomplete (exit status 2) and not clean.",
+        "Give the user who runs the check the right to read it, and run the check again.",
+    ),
 )

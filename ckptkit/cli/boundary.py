@@ -63,6 +63,9 @@ def _status_of(error: BaseException) -> int:
             return INTERRUPTED
         case SystemExit():
             return error.code if isinstance(error.code, int) else USAGE
+        case OSError(strerror=str(reason), filename=filename):
+            _print(f"{os.fspath(filename)}: {reason}" if isinstance(filename, str) else reason)
+            return USAGE
     return _internal(error)
 
 

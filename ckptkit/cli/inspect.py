@@ -24,7 +24,8 @@ def command(paths: tuple[str, ...], form: str | None, output: str | None, color:
     no tensor bytes are read. With --format json, one PATH that is one checkpoint gives one object,
     anything else an array of them.
 
-    Exit status: 0, or 1 where something unsafe was seen, or 2 where something could not be read.
+    Exit status: 0, or 1 where something is unsafe or breaks the format, or 2 where something could not be
+    read.
     """
     found: list[Inspection] = []
     status = 0
@@ -33,7 +34,11 @@ def command(paths: tuple[str, ...], form: str | None, output: str | None, color:
     chosen = form_of(form, output)
     if found or chosen == "json":
         emit(_render(found, chosen, color=wants_color(color, output)), output)
-    return max([status, *(1 for one in found if one.verdict in NOT_CLEAN)])
+    return max([status, *(int(not _is_clean(one)) for one in found)])
+
+
+def _is_clean(one: Inspection) -> bool:
+    return one.verdict not in NOT_CLEAN and all(note.kind != "finding" for note in one.notes)
 
 
 def _inspect(path: str, found: list[Inspection]) -> int:

@@ -1,10 +1,11 @@
 """What a path turns out to be, found once and shared by all readers."""
 
 import os
+import stat
 from functools import cached_property
 from pathlib import Path
 
-from ckptkit.errors import NotACheckpointError
+from ckptkit.errors import InaccessibleError, NotACheckpointError
 from ckptkit.model.source import Source
 from ckptkit.storage import pointer, torch_file
 from ckptkit.storage.source import FileSource
@@ -26,10 +27,11 @@ class Probe:
 
         Raises:
             NotACheckpointError: Nothing is there.
+            InaccessibleError: The system does not let it be looked at.
             PointerError: Nothing but a DVC pointer to it is there.
         """
         self.path = Path(path)
-        self.is_directory = self.path.is_dir()
+        self.is_directory = _is_directory(self.path)
         if not self.is_directory and not os.path.lexists(self.path):
             if absent := pointer.beside(self.path):
                 raise pointer.refuse(absent, str(path))
@@ -80,3 +82,20 @@ class Probe:
         """Return the path of a regular file relative to the file's folder; None where there is none."""
         path = self.path.parent.joinpath(*parts)
         return path if path.is_file() else None
+
+
+def _is_directory(path: Path) -> bool:
+    """Whether `path` is a directory; False where nothing is there.
+
+    Raises:
+        InaccessibleError: The system does not let it be looked at, or the directory be listed.
+    """
+    try:
+        is_directory = stat.S_ISDIR(path.stat().st_mode)
+        if is_directory:
+            os.scandir(path).close()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise InaccessibleError(f"cannot be opened: {error.strerror}", where=str(path)) from error
+    return is_directory

@@ -3,7 +3,7 @@
 import os
 import stat
 
-from ckptkit.errors import NotACheckpointError, UnreadableCheckpointError
+from ckptkit.errors import InaccessibleError, NotACheckpointError, UnreadableCheckpointError
 from ckptkit.model.source import Source
 
 
@@ -20,7 +20,7 @@ class FileSource:
 
         Raises:
             NotACheckpointError: There is no such file, or it is no regular file.
-            UnreadableCheckpointError: The system does not let it be read.
+            InaccessibleError: The system does not let it be read.
         """
         self._descriptor = -1
         self.name = name or os.fspath(path)
@@ -32,7 +32,7 @@ class FileSource:
         except FileNotFoundError as error:
             raise NotACheckpointError("no such file", where=self.name) from error
         except OSError as error:
-            raise UnreadableCheckpointError(f"cannot be opened: {error.strerror}", where=self.name) from error
+            raise InaccessibleError(f"cannot be opened: {error.strerror}", where=self.name) from error
         status = os.fstat(self._descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise NotACheckpointError("is not a regular file", where=self.name)
@@ -41,10 +41,11 @@ class FileSource:
     def read(self, offset: int, length: int) -> bytes:
         """Return exactly `length` bytes at `offset`; see `model.source.Source`."""
         check_range(self, offset, length)
-        data = os.pread(self._descriptor, length, offset)
-        if len(data) == length:
-            return data
-        return self._read_rest(data, offset, length)
+        try:
+            data = os.pread(self._descriptor, length, offset)
+            return data if len(data) == length else self._read_rest(data, offset, length)
+        except OSError as error:
+            raise InaccessibleError(f"cannot be read: {error.strerror}", where=self.name) from error
 
     def _read_rest(self, data: bytes, offset: int, length: int) -> bytes:
         """Finish a read that the system cut short (it returns at most 2 GiB at once)."""

@@ -25,7 +25,7 @@ NEVER = frozenset(
 NOT_FOR_HELP = NEVER | {"numpy", "rich", "jsonschema", "zipfile", "ckptkit.api", "ckptkit.cli.convert"}
 LIST = (
     "import sys; from ckptkit.cli.app import status; code = status(sys.argv[1:]); "
-    "sys.stderr.write('\\n'.join(sys.modules)); sys.exit(code)"
+    "print('modules', *sys.modules, file=sys.stderr); sys.exit(code)"
 )
 
 
@@ -38,8 +38,9 @@ def modules(*arguments: str | Path) -> set[str]:
         text=True,
         check=False,
     )
-    assert run.returncode == 0, run.stderr
-    return set(run.stderr.splitlines())
+    said, _, names = run.stderr.partition("modules ")
+    assert run.returncode == 0, run.stdout + said
+    return set(names.split())
 
 
 def heavy(names: set[str], banned: frozenset[str]) -> set[str]:

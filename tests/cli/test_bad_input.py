@@ -307,8 +307,35 @@ def test_a_folder_without_permission_to_write(safetensors_file: Path, open_folde
     open_folder.chmod(0o555)
     run = without_root(safetensors_file, "convert", source, "--to", to, "-o", open_folder / "out")
     assert (run.returncode, run.stdout, run.stderr.count("\n")) == (2, "", 1), run.stderr
-    assert "Permission denied" in run.stderr
+    assert "may not be written" in run.stderr
     assert listing(open_folder) == [str(source)]
+
+
+@pytest.mark.parametrize("command", ["inspect", "validate"])
+def test_a_folder_without_permission_does_not_hide_its_neighbours(
+    safetensors_file: Path, open_folder: Path, command: str
+) -> None:
+    locked, good = open_folder / "locked", open_folder / "z.safetensors"
+    locked.mkdir()
+    (locked / "model.safetensors").write_bytes(safetensors_file.read_bytes())
+    locked.chmod(0)
+    good.write_bytes(safetensors_file.read_bytes())
+    good.chmod(0o644)
+    run = without_root(safetensors_file, command, open_folder, "--format", "json")
+    assert run.returncode == 2, run.stderr
+    assert "Permission denied" in run.stdout + run.stderr
+    assert "Traceback" not in run.stderr
+    assert str(good) in run.stdout
+
+
+@pytest.mark.parametrize("command", ["inspect", "validate"])
+def test_names_that_the_system_does_not_take(ckptkit: Call, tmp_path: Path, command: str) -> None:
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    for path in (loop, tmp_path / ("n" * 5000)):
+        run = ckptkit(command, path)
+        assert run.status == 2
+        assert "internal error" not in run.err
 
 
 def big_file(path: Path) -> Path:
@@ -355,7 +382,7 @@ def test_a_full_disk(ckptkit: Call, tmp_path: Path, to: str) -> None:
     try:
         run = ckptkit("convert", source, "--to", to, "-o", disk / "out")
         assert (run.status, run.out, run.err.count("\n")) == (2, "", 1)
-        assert "No space left" in run.err
+        assert "disk is full" in run.err
         assert listing(disk) == []
     finally:
         subprocess.run(["umount", str(disk)], check=True)
