@@ -78,18 +78,17 @@ def settle(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Sort findings by path, code, location and message, and drop what another one explains.
 
     Left out are repetitions; a schema violation where a rule of its own says more of the same
-    place; and the digest of a file in which a tensor already tells which bytes changed, unless
-    the file's size or layout is wrong as well.
+    place; and the digest of a file whose header or tensors already tell which bytes changed
+    (between them they are all of it).
     """
     unique = set(findings)
     special = {(f.path, f.location) for f in unique if "CK203" <= f.code < "CK300" and f.code != "CK206"}
-    damaged = {f.path for f in unique if f.code == "CK301"}
-    otherwise = {f.path for f in unique if f.code in ("CK304", "CK310", "CK311")}
+    damaged = {f.path for f in unique if f.code in ("CK301", "CK310")}
 
     def explained(finding: Finding) -> bool:
         if finding.code == "CK202":
             return (finding.path, finding.location) in special
-        return finding.code == "CK302" and finding.path in damaged - otherwise
+        return finding.code == "CK302" and finding.path in damaged
 
     kept = (finding for finding in unique if not explained(finding))
     return tuple(sorted(kept, key=lambda f: (f.path, f.code, f.location, f.message)))

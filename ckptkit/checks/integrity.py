@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ckptkit.checks import Rule
-from ckptkit.checks.contents import hashed, source_sha256
+from ckptkit.checks.contents import Hashed, hashed, source_sha256
 from ckptkit.checks.view import (
     DEPLOY,
     at,
@@ -24,17 +24,27 @@ from ckptkit.model.finding import Finding, Severity
 
 
 def check_tensors(checkpoint: Checkpoint) -> Iterator[Finding]:
-    """Report each tensor whose bytes differ from its digest."""
-    for found in hashed(checkpoint):
-        entry = found.entry
-        if found.sha256 == entry.sha256:
-            continue
-        what = f"tensor {entry.name} differs from its digest: "
-        what += f"expected {shortened(entry.sha256)}, got {shortened(found.sha256)}"
-        if found.problem:
-            what = f"tensor {entry.name} cannot be read: {found.problem}"
-        place = member_place(checkpoint, entry.file)
-        yield Finding("CK301", Severity.ERROR, what, place, entry.name, restore_hint(checkpoint))
+    """Report each tensor whose bytes differ from its digest; an alias goes with its owner."""
+    damaged = {f.entry.name: f for f in hashed(checkpoint) if f.sha256 != f.entry.sha256}
+    sharing: dict[str, list[str]] = {}
+    for name, found in damaged.items():
+        owner = damaged.get(found.entry.alias_of)
+        if owner and owner.entry.sha256 == found.entry.sha256 and owner.sha256 == found.sha256:
+            sharing.setdefault(found.entry.alias_of, []).append(name)
+    told = {alias for aliases in sharing.values() for alias in aliases}
+    for name, found in damaged.items():
+        if name not in told:
+            place = member_place(checkpoint, found.entry.file)
+            message = _damage(found, sharing.get(name, []))
+            yield Finding("CK301", Severity.ERROR, message, place, name, restore_hint(checkpoint))
+
+
+def _damage(found: Hashed, aliases: list[str]) -> str:
+    shared = f" (and its alias {', '.join(aliases)})" if aliases else ""
+    if found.problem:
+        return f"tensor {found.entry.name}{shared} cannot be read: {found.problem}"
+    expected, got = shortened(found.entry.sha256), shortened(found.sha256)
+    return f"tensor {found.entry.name}{shared} differs from its digest: expected {expected}, got {got}"
 
 
 def check_files(checkpoint: Checkpoint) -> Iterator[Finding]:
@@ -123,7 +133,8 @@ RULES = (
         2,
         "The bytes of a file differ from the digest that the manifest records for it.",
         "Every tensor listed may still be intact: the change can lie in a header, in padding, or in a part "
-        "that no tensor covers. Where a tensor accounts for it, CK301 is reported in its stead.",
+        "that no tensor covers. Where a tensor (CK301) or the header (CK310) accounts for it, that is "
+        "reported instead.",
         "Restore the file from its source, or convert again.",
         musts=("INT-003",),
         check=check_files,
