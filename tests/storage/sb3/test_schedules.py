@@ -99,7 +99,7 @@ def test_numpy_numbers_in_cells_are_exact():
 
 OTHERS = {
     "another name": "def mine(val):\n    def func(_):\n        return val\n    return func\n",
-    "a sum": "def mine(initial_value):\n    def func(p):\n        return p + initial_value\n\n    return func",
+    "a sum": "def mine(initial_value):\n    def func(p):\n        return p + initial_value\n    return func",
     "a lambda": "def mine(value):\n    return lambda p: value * p ** 2\n",
 }
 
