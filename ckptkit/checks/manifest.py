@@ -110,6 +110,7 @@ RULES = (
         "violation is listed with its JSON pointer.",
         "Mend the field, or write the bundle again from its source.",
         musts=(
+            "LEV-002",
             "MAN-002",
             "MAN-003",
             "MAN-007",
@@ -117,6 +118,7 @@ RULES = (
             "MAN-009",
             "MAN-011",
             "MAN-013",
+            "VER-002",
         ),
         check=check_schema,
     ),

@@ -260,6 +260,8 @@ RULES = (
             "DEP-003",
             "DEP-004",
             "INT-008",
+            "TOR-002",
+            "TOR-006",
         ),
         check=check_headers,
     ),

@@ -105,8 +105,8 @@ RULES = (
             "PKL-004",
             "SB3-001",
             "SB3-002",
+            "SB3-003",
             "SNK-001",
-            "TOR-002",
             "TOR-005",
             "ZIP-001",
             "ZIP-002",
@@ -211,10 +211,7 @@ RULES = (
         "outputs.",
         "Convert a legacy file: `ckptkit convert SRC --to deploy -o DST`. `ckptkit inspect` says what the "
         "next level lacks.",
-        musts=(
-            "LEV-001",
-            "LEV-002",
-        ),
+        musts=("LEV-001",),
     ),
     Rule(
         "CK110",

@@ -36,8 +36,10 @@ def test_every_problem_comes_at_once_in_document_order_and_in_words() -> None:
         ("", 'lacks "critical", "content_digest"'),
         (
             "/files/0/path",
-            "must be a relative path with `/`, without empty, `.` or `..` parts, backslash, colon or "
-            'control characters, is "a/../b"',
+            (
+                "must be a relative path with `/`, without empty, `.` or `..` parts, backslash, colon or "
+                'control characters, is "a/../b"'
+            ),
         ),
         ("/files/0/role", 'must be a lowercase word (hyphens allowed), is "Model"'),
         ("/files/0/size", "must be an integer, is 1.0"),

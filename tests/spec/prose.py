@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SPEC = ROOT / "spec"
 INDEX = SPEC / "README.md"
-ID = re.compile(r"\[([A-Z]{3}-[0-9]{3})\]")
+ID = re.compile(r"\[([A-Z][A-Z0-9]{2}-[0-9]{3})\]")
 KEYWORD = re.compile(r"\bMUST(?: NOT)?\b")
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
