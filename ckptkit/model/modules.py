@@ -11,7 +11,7 @@ from ckptkit.model.inert import ClassRef, Instance
 from ckptkit.model.refusals import check_name, refuse, why_refused
 from ckptkit.model.tensor import Tensor
 
-MAX_MODULES = 1 << 16
+MAX_MODULES = 1 << 15
 """Most places in a module tree; a module that several others share counts at each."""
 MAX_DEPTH = 100
 MAX_SUMMARY = 4096

@@ -26,7 +26,7 @@ __all__ = [
 
 EXTRA_STATE = "_extra_state"
 """Last part of the key under which torch stores what `get_extra_state` returned; not a tensor."""
-MAX_TENSORS = 1 << 20
+MAX_TENSORS = 1 << 17
 """Most tensors that one tree may name; shared containers could otherwise name them without end."""
 MAX_DEPTH = 64
 """Most containers around a tensor."""
@@ -138,18 +138,17 @@ class _Number(str):
 
 def _leaves(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], object]]:
     """Yield each leaf with its path; a container deeper than `MAX_DEPTH` is refused."""
-    match value:
-        case dict():
-            items: Iterator[tuple[str, object]] = ((key_text(key, path), v) for key, v in value.items())
-        case list() | tuple():
-            items = ((str(i), v) for i, v in enumerate(value))
-        case _:
-            yield path, value
-            return
-    if len(path) > MAX_DEPTH:
-        raise LimitExceededError(f"nests tensors more than {MAX_DEPTH} deep", where=".".join(path[:4]) + "…")
-    for key, item in items:
-        yield from _leaves(item, (*path, key))
+    stack = [(path, value)]
+    while stack:
+        place, item = stack.pop()
+        if not isinstance(item, dict | list | tuple):
+            yield place, item
+        elif len(place) > MAX_DEPTH:
+            raise LimitExceededError(f"nests more than {MAX_DEPTH} deep", where=".".join(place[:4]) + "…")
+        elif isinstance(item, dict):
+            stack += [((*place, key_text(key, place)), item[key]) for key in reversed(item)]
+        else:
+            stack += [((*place, str(i)), item[i]) for i in reversed(range(len(item)))]
 
 
 def key_text(key: object, path: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ from ckptkit.model.survey import Holds, Survey, children, is_network_key, is_sta
 from ckptkit.model.tensor import Tensor
 
 MAX_DEPTH = 32
-MAX_VISITS = 1 << 20
+MAX_VISITS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from ckptkit.model.tensor import Tensor
 
 MAX_DEPTH = 30
 """Most containers around a value; a level takes up to three in JSON, where `model.ijson` reads 100."""
-MAX_REPEATS = 1 << 20
+MAX_REPEATS = 1 << 18
 """Most values that containers with several places in the tree may add by being written out again."""
 MAX_INTEGER_BITS = 8192
 MAX_DROPPED = 1000
