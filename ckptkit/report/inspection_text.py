@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 
 from ckptkit.model.finding import Verdict
+from ckptkit.model.inert import ClassRef
 from ckptkit.model.levels import NAMES
 from ckptkit.model.results import Inspection, TensorRow
 from ckptkit.report.styled import Line, Span, line
@@ -43,9 +44,12 @@ def lines(found: Inspection) -> Iterator[Line]:
 
 def _heading(found: Inspection) -> Line:
     version = f" {found.format_version}" if found.format_version else ""
+    config = found.model_config
+    algorithm = config.get("algorithm") if isinstance(config, Mapping) else None
+    named = f" · {algorithm}" if isinstance(algorithm, str) else ""
     return line(
         (PurePath(found.path).name or found.path, "name"),
-        f" · {found.format}{version} · {found.container} · {size(found.bytes)} · ",
+        f" · {found.format}{version}{named} · {found.container} · {size(found.bytes)} · ",
         (str(found.verdict), BEARING[found.verdict]),
     )
 
@@ -91,32 +95,37 @@ def _stored(rows: Sequence[TensorRow]) -> int:
     return sum(row.nbytes for row in rows if not row.alias_of)
 
 
-def _fields(label: str, tree: object) -> Line:
+def _fields(label: str, tree: object, leading: tuple[str, ...] = ()) -> Line:
+    """Name short values of a tree, and say how many fields are left for the JSON form."""
     if not isinstance(tree, Mapping) or not tree:
         return []
-    names = [str(name) for name in tree]
-    more = f", and {len(names) - MAX_FIELDS} more" if len(names) > MAX_FIELDS else ""
-    return _part(label, f"{plural(len(names), 'field')}: {', '.join(names[:MAX_FIELDS])}{more}")
+    shown = [*leading]
+    counted = {name for name, _ in HIGHLIGHTS} if leading else set()
+    for name, value in tree.items():
+        if name not in counted and len(shown) < MAX_FIELDS and _is_short(value):
+            shown.append(f"{name} {_value(value)}")
+    left = len(tree) - len(shown)
+    more = (
+        [f"{plural(left, 'field')} more in --format json" if shown else plural(left, "field")] if left else []
+    )
+    return _part(label, " · ".join(shown + more))
 
 
 def _trained(info: object) -> Line:
-    if not isinstance(info, Mapping) or not info:
+    if not isinstance(info, Mapping):
         return []
     leading = [
         plural(info[name], noun.removesuffix("s"), noun) if " " not in noun else f"{info[name]:,} {noun}"
         for name, noun in HIGHLIGHTS
         if isinstance(info.get(name), int) and not isinstance(info.get(name), bool)
     ]
-    counted = {name for name, _ in HIGHLIGHTS}
-    plain = [
-        f"{name} {_value(value)}"
-        for name, value in info.items()
-        if name not in counted and isinstance(value, str | int | float) and len(str(value)) <= MAX_VALUE
-    ]
-    room = max(MAX_FIELDS - len(leading), 0)
-    left = len(info) - len(leading) - len(plain[:room])
-    more = [f"{left} more in --format json"] if left > 0 else []
-    return _part("trained", " · ".join(leading + plain[:room] + more))
+    return _fields("trained", info, tuple(leading))
+
+
+def _is_short(value: object) -> bool:
+    if isinstance(value, list | tuple):
+        return all(isinstance(item, str | int | float) for item in value) and len(str(value)) <= MAX_VALUE
+    return isinstance(value, str | int | float | ClassRef) and len(str(value)) <= MAX_VALUE
 
 
 def _value(value: object) -> str:
@@ -127,14 +136,19 @@ def _value(value: object) -> str:
 
 def _code(found: Inspection) -> Iterator[Line]:
     """Name what is executable, one line a place; nothing of it was run."""
-    places: dict[str, list[str]] = {}
+    places: dict[str, dict[str, str]] = {}
     for fact in found.code:
-        named = places.setdefault(fact.where or "the file", [])
-        words = f"{fact.kind} {fact.name}".strip()
-        if words not in named:
-            named.append(words)
+        named = places.setdefault(fact.where or "the file", {})
+        # What a pickle makes an instance of, it names as well; the first says more.
+        if fact.kind != "reference" or fact.name not in named:
+            named[fact.name] = fact.kind
+    alike: dict[str, list[str]] = {}
     for place, named in places.items():
-        yield _part("code", f"{place}: {', '.join(named)} ", ("(not run)", "warn"))
+        shown = [f"{kind} {name}".strip() for name, kind in named.items()][:MAX_FIELDS]
+        more = f", {len(named) - MAX_FIELDS} more in --format json" if len(named) > MAX_FIELDS else ""
+        alike.setdefault(", ".join(shown) + more, []).append(place)
+    for words, where in alike.items():
+        yield _part("code", f"{', '.join(where)}: {words} ", ("(not run)", "warn"))
 
 
 def _unsafe(found: Inspection) -> Iterator[Line]:
