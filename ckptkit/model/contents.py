@@ -65,7 +65,7 @@ def contents(root: object, config_keys: frozenset[str] = frozenset()) -> Content
     sorter = _Sorter()
     for key, value in parts.rest.items():
         holds = survey.holds(value)
-        if is_training(key, value) or Holds.TENSOR in holds:
+        if is_training(key, value) or holds & (Holds.TENSOR | Holds.TRAINING):
             sorter.put("training_state", key, value)
         elif is_config_key(key) or key in config_keys:
             sorter.put("model_config", key, value)

@@ -77,7 +77,7 @@ def split(root: object) -> Split:
     """
     found = _Search()
     found.visit(root, ())
-    parts, others = _choose(found.parts)
+    parts, others = _choose(found.parts or found.lists)
     shared = _common([part.path for part in parts])
     tensors: dict[str, Tensor] = {}
     modules: dict[str, object] = {}
@@ -190,6 +190,7 @@ class _Search:
 
     survey: Survey = field(default_factory=Survey)
     parts: list[Part] = field(default_factory=list)
+    lists: list[Part] = field(default_factory=list)
     again: list[tuple[object, ...]] = field(default_factory=list)
     modules: set[int] = field(default_factory=set)
     open: set[int] = field(default_factory=set)
@@ -218,8 +219,14 @@ class _Search:
             if isinstance(item, dict | list | tuple | Instance):
                 self.visit(item, (*path, key))
         self.open.discard(id(value))
+        if path and is_network_key(path[-1]) and self._is_list(value):
+            self.lists.append(Part(path, value))
         if len(self.parts) == before and _is_loose(value):
             self.parts.append(Part(path, value, loose=True))
+
+    def _is_list(self, value: object) -> bool:
+        """Whether `value` is a list of tensors: weights without names, where nothing else is a model."""
+        return isinstance(value, list | tuple) and self.survey.holds(value) == Holds.TENSOR
 
 
 def _is_loose(value: object) -> bool:

@@ -41,7 +41,9 @@ STATISTIC_WORDS = _set(
 )
 _CONFIG_KEYS = _set(
     """
-    args hyper_parameters kwargs model_class model_name model_type network_type policy_class policy_kwargs
+    action_dim args hidden_size hidden_sizes hyper_parameters input_shape kwargs model_class model_name
+    model_type n_actions net_arch network_type num_actions obs_dim obs_shape observation_shape policy_class
+    policy_kwargs state_dim
     """
 )
 _CONFIG_WORDS = _set("arch architecture cfg conf config configuration hparams hyperparameters hyperparams")
@@ -59,6 +61,7 @@ class Holds(Flag):
     TENSOR = 1
     MODULE = 2
     OTHER = 4
+    TRAINING = 8
 
 
 def words(key: object) -> frozenset[str]:
@@ -147,7 +150,7 @@ class Survey:
                 continue
             found |= self.holds(item, depth + 1)
             if isinstance(value, dict) and is_training(key, item):
-                found |= Holds.OTHER
+                found |= Holds.OTHER | Holds.TRAINING
         return found
 
     def is_pure(self, value: object) -> bool:

@@ -288,3 +288,74 @@ def test_repeated_parts_are_bounded(tmp_path: Path) -> None:
         tree = [tree, tree]
     with pytest.raises(LimitExceededError):
         _read(tmp_path, {"model": {"w": torch.ones(1)}, "loss": tree})
+
+
+def test_list_of_tensors_is_the_model_where_nothing_else_is(tmp_path: Path) -> None:
+    weights = [torch.ones(2), torch.zeros(3)]
+    assert list(_read(tmp_path, {"params": weights, "epoch": 1}).tensors) == ["0", "1"]
+    both = _read(tmp_path, {"params": weights, "model": {"w": torch.ones(1)}, "epoch": 1})
+    assert list(both.tensors) == ["w"]
+    assert list(tensors_in(both.training_state)) == ["training_state.params.0", "training_state.params.1"]
+
+
+def test_optimizer_below_another_level_is_training_state(tmp_path: Path) -> None:
+    optimizer = {"state": {}, "param_groups": []}
+    checkpoint = _read(
+        tmp_path, {"agent": {"model": {"w": torch.ones(1)}, "optimizer": optimizer}, "epoch": 1}
+    )
+    assert checkpoint.training_state == {"agent": {"optimizer": optimizer}}
+    assert checkpoint.training_info == {"epoch": 1}
+
+
+class _Hostile:
+    def __reduce__(self) -> tuple[object, ...]:
+        return print, ("never",)
+
+
+def test_unsafe_pickle_is_seen_even_where_a_tensor_is_refused(tmp_path: Path) -> None:
+    checkpoint = _read(tmp_path, {"model": {"w": torch.eye(2).to_sparse()}, "x": _Hostile()})
+    assert checkpoint.verdict is Verdict.UNSAFE
+    assert [note.kind for note in checkpoint.notes] == ["unread"]
+    checkpoint = _read(tmp_path, {"model": {"w": torch.ones(2)}, "x": _Hostile()})
+    assert checkpoint.verdict is Verdict.UNSAFE
+    assert list(checkpoint.tensors) == ["w"]
+
+
+SYSTEMS: dict[str, tuple[dict[str, object], list[str]]] = {
+    "lightning": (
+        {
+            "epoch": 1,
+            "state_dict": {"net.w": torch.ones(1)},
+            "loops": {"fit_loop": {"state_dict": {}}},
+            "callbacks": {"ModelCheckpoint": {"best_model_score": torch.ones(())}},
+            "optimizer_states": [{"state": {}, "param_groups": []}],
+            "hyper_parameters": {"lr": 1},
+        },
+        ["net.w"],
+    ),
+    "sac": (
+        {
+            "policy_state_dict": {"w": torch.ones(1)},
+            "critic_state_dict": {"w": torch.ones(1)},
+            "critic_optimizer_state_dict": {"state": {}, "param_groups": []},
+        },
+        ["policy_state_dict.w", "critic_state_dict.w"],
+    ),
+    "pre-training": (
+        {
+            "epoch": 1,
+            "encoder_state_dict": {"conv.0.weight": torch.ones(1)},
+            "optimizer_state_dict": {"state": {}, "param_groups": []},
+            "loss": 0.5,
+            "config": {"dim": 2},
+            "input_shape": (4, 84, 84),
+        },
+        ["conv.0.weight"],
+    ),
+}
+
+
+@pytest.mark.parametrize("system", sorted(SYSTEMS))
+def test_layouts_of_common_systems(tmp_path: Path, system: str) -> None:
+    saved, names = SYSTEMS[system]
+    assert list(_read(tmp_path, saved).tensors) == names
