@@ -101,6 +101,13 @@ class IntegrityError(CkptkitError):
     exit_code = 1
 
 
+class ArchitectureError(CkptkitError):
+    """An architecture graph that is not well formed, or that its tensors do not fit."""
+
+    code = "CK401"
+    exit_code = 1
+
+
 class LevelError(CkptkitError):
     """The result would not reach the level that was required of it."""
 

@@ -1,0 +1,1 @@
+"""What is derived from an architecture graph: shapes, the ONNX model, the torch module."""

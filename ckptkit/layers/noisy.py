@@ -1,0 +1,53 @@
+"""NoisyLinear: a Linear whose weights have learned noise; evaluation uses the means alone.
+
+Source: Fortunato et al. 2018 (arXiv:1706.10295), factorised noise, section 3.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ckptkit.layers import Attrs, LayerType, Parameter, Types, expect, features
+from ckptkit.layers.onnx_scope import OnnxScope
+from ckptkit.model.architecture import ValueType
+
+
+def _infer(attrs: Attrs, types: Types) -> Sequence[ValueType]:
+    expect(
+        features(types[0]) == attrs["in_features"], f"takes {attrs['in_features']} features, got {types[0]}"
+    )
+    return [ValueType("F32", (*types[0].shape[:-1], attrs["out_features"]))]
+
+
+def _parameters(attrs: Attrs) -> Mapping[str, Parameter]:
+    rows, columns = attrs["out_features"], attrs["in_features"]
+    return {
+        "weight_mu": Parameter((rows, columns)),
+        "weight_sigma": Parameter((rows, columns)),
+        "bias_mu": Parameter((rows,)),
+        "bias_sigma": Parameter((rows,)),
+        "epsilon_input": Parameter((columns,), buffer=True, optional=True),
+        "epsilon_output": Parameter((rows,), buffer=True, optional=True),
+    }
+
+
+def _onnx(scope: OnnxScope, _: Attrs, inputs: Sequence[str]) -> Sequence[str]:
+    return scope.node("Gemm", [inputs[0], scope.parameter("weight_mu"), scope.parameter("bias_mu")], transB=1)
+
+
+def _torch(attrs: Attrs) -> Callable[..., Any]:
+    from ckptkit.nn import modules
+
+    return modules.NoisyLinear(**attrs)
+
+
+LAYERS = (
+    LayerType(
+        type="NoisyLinear",
+        summary="y = x weight_mu^T + bias_mu; training adds factorised noise.",
+        infer=_infer,
+        parameters=_parameters,
+        onnx=_onnx,
+        torch=_torch,
+        defaults={"std_init": 0.5},
+    ),
+)

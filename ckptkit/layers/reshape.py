@@ -1,0 +1,133 @@
+"""Layers that move elements without changing them: Flatten, Reshape, Transpose, Concat, Slice."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from ckptkit.layers import Attrs, LayerType, Types, expect
+from ckptkit.layers.onnx_scope import OnnxScope
+from ckptkit.model.architecture import ValueType
+
+if TYPE_CHECKING:
+    import torch
+
+
+def _fixed(value: ValueType) -> tuple[int, ...]:
+    """Return the sizes behind the leading batch axis."""
+    sizes = tuple(size for size in value.shape[1:] if size is not None)
+    expect(
+        value.shape[:1] == (None,) and len(sizes) == len(value.shape) - 1,
+        f"takes a leading batch, got {value}",
+    )
+    return sizes
+
+
+def _flatten_infer(_: Attrs, types: Types) -> Sequence[ValueType]:
+    return [ValueType(types[0].dtype, (None, math.prod(_fixed(types[0]))))]
+
+
+def _flatten_onnx(scope: OnnxScope, _: Attrs, inputs: Sequence[str]) -> Sequence[str]:
+    # Not Flatten: with an empty batch its output would lose the feature axis.
+    return [scope.one("Reshape", inputs[0], scope.ints(-1, math.prod(_fixed(scope.types[0]))))]
+
+
+def _reshape_infer(attrs: Attrs, types: Types) -> Sequence[ValueType]:
+    expect(
+        math.prod(_fixed(types[0])) == math.prod(attrs["shape"]),
+        f"{types[0]} is not {attrs['shape']} elements",
+    )
+    return [ValueType(types[0].dtype, (None, *attrs["shape"]))]
+
+
+def _reshape_onnx(scope: OnnxScope, attrs: Attrs, inputs: Sequence[str]) -> Sequence[str]:
+    return [scope.one("Reshape", inputs[0], scope.ints(-1, *attrs["shape"]))]
+
+
+def _transpose_infer(attrs: Attrs, types: Types) -> Sequence[ValueType]:
+    (value,) = types
+    expect(
+        sorted(attrs["axes"]) == list(range(len(value.shape))), f"axes {attrs['axes']} do not permute {value}"
+    )
+    return [ValueType(value.dtype, tuple(value.shape[axis] for axis in attrs["axes"]))]
+
+
+def _concat_infer(attrs: Attrs, types: Types) -> Sequence[ValueType]:
+    axis = attrs["axis"]
+    rest = {(value.dtype, value.shape[:axis], value.shape[axis:][1:]) for value in types}
+    sizes = [value.shape[axis] for value in types if axis < len(value.shape)]
+    expect(
+        len(rest) == 1 and axis > 0 and None not in sizes,
+        f"cannot join {', '.join(map(str, types))} on {axis}",
+    )
+    (dtype, before, after) = rest.pop()
+    return [ValueType(dtype, (*before, sum(size or 0 for size in sizes), *after))]
+
+
+def _slice_infer(attrs: Attrs, types: Types) -> Sequence[ValueType]:
+    (value,) = types
+    axis, start, stop = attrs["axis"], attrs["start"], attrs["stop"]
+    size = value.shape[axis] if 0 < axis < len(value.shape) else None
+    expect(
+        size is not None and 0 <= start < stop <= size,
+        f"[{start}:{stop}] of axis {axis} is not inside {value}",
+    )
+    return [ValueType(value.dtype, (*value.shape[:axis], stop - start, *value.shape[axis + 1 :]))]
+
+
+def _slice_onnx(scope: OnnxScope, attrs: Attrs, inputs: Sequence[str]) -> Sequence[str]:
+    bounds = (scope.ints(attrs["start"]), scope.ints(attrs["stop"]), scope.ints(attrs["axis"]))
+    return [scope.one("Slice", inputs[0], *bounds)]
+
+
+def _make(
+    apply: Callable[["torch.Tensor", Attrs], "torch.Tensor"],
+) -> Callable[[Attrs], Callable[..., object]]:
+    """Return a layer's torch form for a function of its one input."""
+    return lambda attrs: lambda x: apply(x, attrs)
+
+
+def _torch_concat(attrs: Attrs) -> Callable[..., object]:
+    import torch
+
+    return lambda *values: torch.cat(values, attrs["axis"])
+
+
+LAYERS = (
+    LayerType(
+        type="Flatten",
+        summary="All axes behind the batch become one.",
+        infer=_flatten_infer,
+        onnx=_flatten_onnx,
+        torch=_make(lambda x, _: x.flatten(1)),
+    ),
+    LayerType(
+        type="Reshape",
+        summary="The axes behind the batch become `shape`, in row-major order.",
+        infer=_reshape_infer,
+        onnx=_reshape_onnx,
+        torch=_make(lambda x, attrs: x.reshape(x.shape[0], *attrs["shape"])),
+    ),
+    LayerType(
+        type="Transpose",
+        summary="Axes in the order of `axes`, the batch counted as 0.",
+        infer=_transpose_infer,
+        onnx=lambda scope, attrs, inputs: [scope.one("Transpose", inputs[0], perm=attrs["axes"])],
+        torch=_make(lambda x, attrs: x.permute(*attrs["axes"])),
+    ),
+    LayerType(
+        type="Concat",
+        summary="Inputs joined along `axis`, the batch counted as 0.",
+        infer=_concat_infer,
+        onnx=lambda scope, attrs, inputs: scope.node("Concat", inputs, axis=attrs["axis"]),
+        torch=_torch_concat,
+        defaults={"axis": 1},
+    ),
+    LayerType(
+        type="Slice",
+        summary="Elements start to stop (exclusive) along `axis`.",
+        infer=_slice_infer,
+        onnx=_slice_onnx,
+        torch=_make(lambda x, attrs: x.narrow(attrs["axis"], attrs["start"], attrs["stop"] - attrs["start"])),
+        defaults={"axis": 1},
+    ),
+)

@@ -1,0 +1,1 @@
+"""Torch modules of the vocabulary; importing anything below this package imports torch."""

@@ -1,0 +1,105 @@
+"""Torch modules of the vocabulary that torch itself lacks, or has in another form."""
+
+import torch
+from torch import nn
+
+
+class LSTMStep(nn.LSTM):
+    """One step of `torch.nn.LSTM`: (x, h, c) -> (y, next h, next c), x of (batch, input_size)."""
+
+    def forward(
+        self, x: torch.Tensor, h: torch.Tensor, c: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Run one step; states are (layers, batch, hidden)."""
+        y, (h, c) = super().forward(x.unsqueeze(0), (h, c))
+        return y.squeeze(0), h, c
+
+
+class GRUStep(nn.GRU):
+    """One step of `torch.nn.GRU`: (x, h) -> (y, next h), x of (batch, input_size)."""
+
+    def forward(self, x: torch.Tensor, h: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Run one step; the state is (layers, batch, hidden)."""
+        y, h = super().forward(x.unsqueeze(0), h)
+        return y.squeeze(0), h
+
+
+class NoisyLinear(nn.Module):
+    """Linear with factorised Gaussian noise on its weights while training (arXiv:1706.10295)."""
+
+    def __init__(self, in_features: int, out_features: int, std_init: float = 0.5) -> None:
+        super().__init__()
+        self.weight_mu = nn.Parameter(torch.empty(out_features, in_features))
+        self.weight_sigma = nn.Parameter(torch.empty(out_features, in_features))
+        self.bias_mu = nn.Parameter(torch.empty(out_features))
+        self.bias_sigma = nn.Parameter(torch.empty(out_features))
+        self.register_buffer("epsilon_input", torch.zeros(in_features))
+        self.register_buffer("epsilon_output", torch.zeros(out_features))
+        bound = in_features**-0.5
+        for mean, sigma in ((self.weight_mu, self.weight_sigma), (self.bias_mu, self.bias_sigma)):
+            nn.init.uniform_(mean, -bound, bound)
+            nn.init.constant_(sigma, std_init * bound)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Use the means, and fresh noise where the module trains."""
+        if not self.training:
+            return nn.functional.linear(x, self.weight_mu, self.bias_mu)
+        for buffer in (self.epsilon_input, self.epsilon_output):
+            noise = torch.randn_like(buffer)
+            buffer.copy_(noise.sign() * noise.abs().sqrt())
+        noise = self.epsilon_output.outer(self.epsilon_input)
+        weight = self.weight_mu + self.weight_sigma * noise
+        return nn.functional.linear(x, weight, self.bias_mu + self.bias_sigma * self.epsilon_output)
+
+
+class BatchRenorm1d(nn.Module):
+    """Batch renormalisation (arXiv:1702.03275) with the buffers and the warm-up of sb3-contrib 2.9.2."""
+
+    R_MAX, D_MAX = 3.0, 5.0
+
+    def __init__(
+        self, num_features: int, eps: float, momentum: float, affine: bool, warmup_steps: int
+    ) -> None:
+        super().__init__()
+        self.register_buffer("ra_mean", torch.zeros(num_features))
+        self.register_buffer("ra_var", torch.ones(num_features))
+        self.register_buffer("steps", torch.tensor(0, dtype=torch.long))
+        self.scale = nn.Parameter(torch.ones(num_features))
+        self.bias = nn.Parameter(torch.zeros(num_features))
+        self.eps, self.momentum, self.affine, self.warmup_steps = eps, momentum, affine, warmup_steps
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Normalise (batch, num_features) by the running statistics, or by the batch while training."""
+        mean, var = self._train_statistics(x) if self.training else (self.ra_mean, self.ra_var)
+        y = (x - mean) / (var + self.eps).sqrt()
+        return self.scale * y + self.bias if self.affine else y
+
+    def _train_statistics(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        mean, var = x.mean(0), x.var(0)
+        used = mean, var
+        if self.steps > self.warmup_steps:
+            running = (self.ra_var + self.eps).sqrt()
+            ratio = ((var + self.eps).sqrt() / running).detach().clamp(1 / self.R_MAX, self.R_MAX)
+            shift = ((mean - self.ra_mean) / running).detach().clamp(-self.D_MAX, self.D_MAX)
+            used = mean - shift * var.sqrt() / ratio, var / ratio**2
+        self.ra_mean += self.momentum * (mean.detach() - self.ra_mean)
+        self.ra_var += self.momentum * (var.detach() - self.ra_var)
+        self.steps += 1
+        return used
+
+
+class FreeParameter(nn.Module):
+    """A tensor of its own; `GraphModule` registers it under the layer's own name."""
+
+    def __init__(self, shape: list[int], dtype: str, buffer: bool) -> None:
+        super().__init__()
+        kinds = {
+            "F32": torch.float32,
+            "F64": torch.float64,
+            "I64": torch.int64,
+            "U8": torch.uint8,
+            "BOOL": torch.bool,
+        }
+        value = torch.zeros(shape, dtype=kinds[dtype])
+        self.buffer = buffer or not value.is_floating_point()
+        self.value = value if self.buffer else nn.Parameter(value)
