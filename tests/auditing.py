@@ -59,6 +59,8 @@ CODE = frozenset(
     ]
 )
 ALWAYS_WRONG = frozenset(["pickle.find_class", "builtins.input", "builtins.breakpoint"])
+GENERATORS = frozenset(["attr._make", "dataclasses"])
+"""Modules of our dependencies that write the methods of a class as text of their own and compile it."""
 IMPORT_MACHINERY = ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
 
 
@@ -126,8 +128,10 @@ def _writes(arguments: tuple[object, ...]) -> bool:
 
 
 def _importing() -> bool:
-    """Whether the import system is at work: a module's own code is compiled and executed then."""
-    frame = sys._getframe(2)
+    """Whether a module's own code is compiled or executed: it is imported, or it writes methods."""
+    frame = sys._getframe(3)
+    if frame.f_globals.get("__name__") in GENERATORS:
+        return True
     while frame is not None:
         if frame.f_code.co_filename in IMPORT_MACHINERY:
             return True
