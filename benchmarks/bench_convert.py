@@ -75,12 +75,14 @@ def main() -> None:
             "torch+fsync": ["-c", REFERENCE, str(source)],
         }
         tails = {"ckptkit": [], "torch": ["no"], "torch+fsync": ["fsync"]}
-        best = {}
-        for label, command in commands.items():
-            runs = [one_run(folder, label, command, tails[label]) for _ in range(options.runs)]
-            best[label] = min(runs, key=lambda run: run.seconds)
-            peak = max(run.megabytes for run in runs)
-            times = " ".join(f"{run.seconds:.2f}" for run in runs)
+        runs: dict[str, list[Run]] = {label: [] for label in commands}
+        for _ in range(options.runs):  # in turn, so that what else the machine does hits all alike
+            for label, command in commands.items():
+                runs[label].append(one_run(folder, label, command, tails[label]))
+        best = {label: min(made, key=lambda run: run.seconds) for label, made in runs.items()}
+        for label, made in runs.items():
+            peak = max(run.megabytes for run in made)
+            times = " ".join(f"{run.seconds:.2f}" for run in made)
             print(f"{label:<12} best {best[label].seconds:6.2f} s of {times}   peak {peak:7.1f} MB resident")
         for label in ("torch", "torch+fsync"):
             print(f"{label} / ckptkit  {best[label].seconds / best['ckptkit'].seconds:.2f} times the time")

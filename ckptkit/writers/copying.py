@@ -12,7 +12,7 @@ from typing import Protocol, Self, runtime_checkable
 from ckptkit.model.source import Source
 from ckptkit.writers.plan import Planned
 
-_PIECE_BYTES = 2 << 20
+_PIECE_BYTES = 1 << 20
 _WAITING = 4
 """Pieces that may wait for a hash; together with `_PIECE_BYTES` this bounds the memory in use."""
 
