@@ -5,9 +5,10 @@ The command line calls exactly these functions; so can any program.
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from ckptkit import checks, readers, writers
+from ckptkit import checks, readers, recovery, writers
 from ckptkit.errors import (
     CkptkitError,
     InaccessibleError,
@@ -21,6 +22,8 @@ from ckptkit.errors import (
 from ckptkit.model import levels
 from ckptkit.model.checkpoint import Checkpoint, Note
 from ckptkit.model.finding import Finding, Severity, Verdict
+from ckptkit.model.manifest import carried
+from ckptkit.model.recovered import Hints
 from ckptkit.model.results import Inspection, Receipt, Report, TensorRow, Validation
 from ckptkit.model.tensor import Tensor
 from ckptkit.model.tree import tensors_in
@@ -206,8 +209,6 @@ def _level_of(code: str) -> int:
 
 
 def _selected(result: Validation, select: tuple[str, ...], ignore: tuple[str, ...]) -> Validation:
-    from dataclasses import replace
-
     kept = tuple(
         finding
         for finding in result.findings
@@ -246,6 +247,7 @@ def convert(  # noqa: PLR0913 - one parameter an option of the command
     writer = writers.find(to)
     checkpoint = read(source)
     _refuse_unfit(checkpoint)
+    checkpoint = _with_architecture(checkpoint, Hints(input_shape, tuple(assume)))
     level = 2
     if require_level > level:
         raise LevelError(
@@ -268,6 +270,17 @@ def convert(  # noqa: PLR0913 - one parameter an option of the command
         code=checkpoint.code,
         dry_run=dry_run,
     )
+
+
+def _with_architecture(checkpoint: Checkpoint, hints: Hints) -> Checkpoint:
+    """Return `checkpoint` with its architecture, as far as it can be known.
+
+    What a v2 encoding says of its architecture stands, unless the user vouches for more.
+    """
+    if checkpoint.bundle is not None and (hints == Hints() or carried(checkpoint).get("architecture")):
+        return checkpoint
+    found = recovery.recover(checkpoint, hints)
+    return replace(checkpoint, architecture=found.architecture(), recovery=found.report())
 
 
 def _unused_hints(input_shape: tuple[int, ...] | None, assume: Sequence[str]) -> tuple[Note, ...]:

@@ -80,6 +80,9 @@ class Checkpoint:
         notes: Facts left for the checks.
         carries_code: Whether the format is known to carry code (SB3 before 2.7, dill sidecars).
         bundle: Facts of a v2 encoding; None for a legacy file.
+        architecture: The manifest's `architecture` object, found by recovery; None where a v2
+            encoding's own stands, or nothing is known.
+        recovery: The manifest's `recovery` object, likewise.
     """
 
     path: str
@@ -101,3 +104,5 @@ class Checkpoint:
     notes: tuple[Note, ...] = ()
     carries_code: bool = False
     bundle: BundleFacts | None = None
+    architecture: Mapping[str, object] | None = None
+    recovery: Mapping[str, object] | None = None

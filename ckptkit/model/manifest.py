@@ -108,7 +108,7 @@ def build(
         ],
         "tensors": [entry.to_json() for entry in ordered],
         "content_digest": content_digest,
-        "architecture": before.get("architecture"),
+        "architecture": checkpoint.architecture or before.get("architecture"),
         "model_config": to_json(checkpoint.model_config),
         "spaces": to_json(checkpoint.spaces),
         "preprocessing": to_json(list(checkpoint.preprocessing)),
@@ -117,7 +117,7 @@ def build(
         "training_info": to_json(checkpoint.training_info),
         "training_state": training_state,
         "lineage": lineage,
-        "recovery": before.get("recovery"),
+        "recovery": checkpoint.recovery or before.get("recovery"),
         "extensions": before.get("extensions", {}),
     }
 

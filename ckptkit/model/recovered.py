@@ -5,6 +5,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ckptkit.model.architecture import Graph
+from ckptkit.model.tree import to_json
+
+ARCHITECTURE = "architecture-1.0"
+"""Name of the schema that the `architecture` object follows."""
 
 
 class Status(StrEnum):
@@ -18,6 +22,19 @@ class Status(StrEnum):
     CONSTRAINED = "constrained"
     ASSUMED = "assumed"
     UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What the user vouches for, because no file says it.
+
+    Attributes:
+        input_shape: Shape of one observation, without the batch.
+        assume: Names of profiles whose defaults may be taken.
+    """
+
+    input_shape: tuple[int, ...] | None = None
+    assume: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +72,32 @@ class Recovered:
     unexplained: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
+
+    def architecture(self) -> dict[str, object] | None:
+        """Return the manifest's `architecture` object; None without a graph."""
+        if self.graph is None:
+            return None
+        return {
+            "schema": ARCHITECTURE,
+            "family": self.family,
+            "config": {name: to_json(found.value) for name, found in self.config.items()},
+            "graph": self.graph.to_json(),
+        }
+
+    def report(self) -> dict[str, object]:
+        """Return the manifest's `recovery` object."""
+        return {
+            "family": self.family,
+            "fields": {
+                name: {
+                    "value": to_json(found.value),
+                    "status": str(found.status),
+                    "evidence": list(found.evidence),
+                    "alternatives": [to_json(other) for other in found.alternatives],
+                }
+                for name, found in self.config.items()
+            },
+            "assumed": list(self.assumed),
+            "questions": list(self.questions),
+            "unexplained": list(self.unexplained),
+        }

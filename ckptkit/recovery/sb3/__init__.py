@@ -3,7 +3,8 @@
 from ckptkit.errors import ArchitectureError
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.inert import ClassRef
-from ckptkit.model.recovered import Field, Recovered, Status
+from ckptkit.model.recovered import Field, Hints, Recovered, Status
+from ckptkit.recovery import Family
 from ckptkit.recovery.builder import GraphBuilder
 from ckptkit.recovery.sb3 import actor_critic, linear_search, off_policy, value_based
 from ckptkit.recovery.sb3.policy import Policy
@@ -30,7 +31,7 @@ def claims(checkpoint: Checkpoint) -> bool:
     return checkpoint.model_config.get("system") == "stable-baselines3"
 
 
-def recover(checkpoint: Checkpoint) -> Recovered:
+def recover(checkpoint: Checkpoint, _: Hints) -> Recovered:
     """Return the architecture of an agent; without a graph where a question stays open."""
     algorithm = checkpoint.model_config.get("algorithm")
     named = checkpoint.model_config.get("policy_class")
@@ -56,3 +57,6 @@ def recover(checkpoint: Checkpoint) -> Recovered:
         questions=questions,
         assumed=tuple(policy.assumed),
     )
+
+
+FAMILY = Family("stable-baselines3", claims, recover)
