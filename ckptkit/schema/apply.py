@@ -1,13 +1,14 @@
 """Apply a schema to parsed JSON: every problem, with its place and in words."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ckptkit.schema import catalogue
+from ckptkit.schema.pattern import compiled
+from ckptkit.schema.quick import Compiler, Test
 from ckptkit.schema.strict import CLOSED
 from ckptkit.schema.strict import strict as closed
 
@@ -47,6 +48,8 @@ def validate(name: str, document: object, *, strict: bool = False) -> list[Probl
     Raises:
         KeyError: There is no such schema.
     """
+    if _is_valid(name, strict, document):
+        return []
     return _problems(_validator(name, strict), document)
 
 
@@ -79,6 +82,28 @@ def _problems(validator: "Validator", document: Any) -> list[Problem]:
     return sorted(dict.fromkeys(problems), key=lambda problem: (_order(problem.pointer), problem.message))
 
 
+def _is_valid(name: str, strict: bool, document: object) -> bool:
+    try:
+        return _quick(name, strict)(document)
+    except RecursionError:
+        return False
+
+
+@cache
+def _quick(name: str, strict: bool) -> Test:
+    if name not in catalogue.names():
+        raise KeyError(f"no schema {name!r}; there are {', '.join(catalogue.names())}")
+    return Compiler(
+        {f"{each}{catalogue.SUFFIX}": schema for each, schema in _schemas(strict).items()}
+    ).document(f"{name}{catalogue.SUFFIX}")
+
+
+@cache
+def _schemas(strict: bool) -> dict[str, dict[str, Any]]:
+    found = {each: catalogue.find(each) for each in catalogue.names()}
+    return {each: closed(schema) if strict else schema for each, schema in found.items()}
+
+
 @cache
 def _validator(name: str, strict: bool) -> "Draft202012Validator":
     from jsonschema import Draft202012Validator
@@ -86,21 +111,30 @@ def _validator(name: str, strict: bool) -> "Draft202012Validator":
     from referencing import Registry
     from referencing.jsonschema import DRAFT202012
 
-    schemas = {each: catalogue.find(each) for each in catalogue.names()}
-    for schema in schemas.values():
-        # With it, the library would leave the type checker below at each reference.
-        del schema["$schema"]
-    made = {each: closed(schema) if strict else schema for each, schema in schemas.items()}
+    # With `$schema`, the library would leave the type checker below at each reference.
+    made = {
+        each: {key: part for key, part in schema.items() if key != "$schema"}
+        for each, schema in _schemas(strict).items()
+    }
     registry: Registry[Any] = Registry().with_resources(
         (catalogue.identifier(each), DRAFT202012.create_resource(schema)) for each, schema in made.items()
     )
     # JSON Schema calls 1.0 an integer; the specification wants digits alone.
     checker = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
-    validator: Any = extend(Draft202012Validator, type_checker=checker)  # type: ignore[no-untyped-call]
-    if name not in made:
-        raise KeyError(f"no schema {name!r}; there are {', '.join(made)}")
+    validator: Any = extend(  # type: ignore[no-untyped-call]
+        Draft202012Validator, validators={"pattern": _pattern}, type_checker=checker
+    )
     applied: Draft202012Validator = validator(made[name], registry=registry)
     return applied
+
+
+def _pattern(
+    _: "Validator", text: str, instance: object, __: Mapping[str, object]
+) -> "Iterator[ValidationError]":
+    from jsonschema import ValidationError
+
+    if isinstance(instance, str) and not compiled(text).search(instance):
+        yield ValidationError(f"does not match {text}")
 
 
 def _say(error: "ValidationError") -> Iterator[Problem]:
@@ -123,7 +157,9 @@ def _unexpected(place: str, instance: Mapping[str, object], schema: Any) -> Iter
     patterns = schema.get("patternProperties", {})
     kind, text = (UNKNOWN, "unknown field") if CLOSED in schema else (INVALID, "is not allowed here")
     for key in instance:
-        if key not in schema.get("properties", {}) and not any(re.search(each, key) for each in patterns):
+        if key not in schema.get("properties", {}) and not any(
+            compiled(each).search(key) for each in patterns
+        ):
             yield Problem(f"{place}/{_escape(key)}", text, kind)
 
 
