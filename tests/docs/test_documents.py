@@ -96,3 +96,12 @@ def test_the_targets_of_convert_are_in_its_help() -> None:
     (to,) = [parameter for parameter in command.params if parameter.name == "to"]
     for writer in writers.writers():
         assert writer.id in str(getattr(to, "help", ""))
+
+
+def test_every_format_is_in_the_list_of_formats() -> None:
+    from ckptkit import readers, writers
+
+    text = (CHECKOUT / "docs" / "formats.md").read_text(encoding="utf-8")
+    for known in [*readers.readers(), *writers.writers()]:
+        assert f"| `{known.id}` | {known.summary} |" in text
+    assert text.count("\n| `") == len(readers.readers()) + len(writers.writers())
