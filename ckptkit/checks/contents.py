@@ -32,7 +32,9 @@ class Hashed:
 def hashed(checkpoint: Checkpoint) -> Iterator[Hashed]:
     """Yield each listed tensor whose bytes exist; equal places are hashed once.
 
-    What the container lacks, or what is placed outside it, is left to the rules on placement.
+    What the container lacks, or what is placed outside it, is left to the rules on placement; a
+    tensor of more bytes than its storage has (it repeats them) to the rule on containers, so that
+    a few bytes cannot ask for terabytes to be hashed.
     """
     bundle = bundle_of(checkpoint)
     if bundle is None:
@@ -42,6 +44,8 @@ def hashed(checkpoint: Checkpoint) -> Iterator[Hashed]:
     for entry in tensor_entries(checkpoint):
         tensor = held.get(entry.name)
         member = member_source(bundle, entry) if tensor is None else None
+        if tensor is not None and tensor.nbytes > tensor.storage.source.size:
+            continue
         if tensor is not None:
             place = tensor.identity
         elif member is not None:
