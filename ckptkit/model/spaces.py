@@ -121,8 +121,8 @@ def _whole(state: State, *names: str) -> int:
 
 def _sizes(value: object, name: str) -> list[int]:
     found = integers(value)
-    if found is None:
-        raise _UnknownFormError(f"attribute {name!r} holds no integers")
+    if found is None or min(found, default=0) < 0:
+        raise _UnknownFormError(f"attribute {name!r} holds no sizes")
     return found
 
 
@@ -176,7 +176,10 @@ def _with_dtype(space: Space, state: State) -> Space:
 
 def _discrete(state: State) -> Space:
     start = _whole(state, "start") if "start" in state else 0
-    return _with_dtype({"type": "Discrete", "n": _whole(state, "n"), "start": start}, state)
+    count = _whole(state, "n")
+    if count < 1:
+        raise _UnknownFormError(f"it has {count} elements")
+    return _with_dtype({"type": "Discrete", "n": count, "start": start}, state)
 
 
 def _multi_discrete(state: State) -> Space:
@@ -184,7 +187,9 @@ def _multi_discrete(state: State) -> Space:
     space: Space = {"type": "MultiDiscrete", "nvec": _sizes(nvec, "nvec")}
     if isinstance(nvec, NdArray) and len(nvec.shape) != 1:
         space["shape"] = list(nvec.shape)
-    start = _sizes(state["start"], "start") if state.get("start") is not None else []
+    start = integers(state.get("start", ()))
+    if start is None:
+        raise _UnknownFormError("attribute 'start' holds no integers")
     if any(start):
         space["start"] = start
     return _with_dtype(space, state)

@@ -96,6 +96,10 @@ def test_scalar_box_and_zero_sized_box():
         (spaces.MultiBinary(4), {"type": "MultiBinary", "shape": [4], "dtype": "int8"}),
         (spaces.MultiBinary([2, 3]), {"type": "MultiBinary", "shape": [2, 3], "dtype": "int8"}),
         (
+            spaces.MultiDiscrete([3, 2], start=[-1, 0]),
+            {"type": "MultiDiscrete", "nvec": [3, 2], "start": [-1, 0], "dtype": "int64"},
+        ),
+        (
             spaces.Text(5, charset="ab"),
             {"type": "Text", "min_length": 1, "max_length": 5, "characters": "ab"},
         ),
@@ -147,6 +151,9 @@ UNKNOWN = [
     gym("Box", dtype="float32", low=NdArray("<f4", (2,), b"\0" * 4), high=NdArray("<f4", (2,), b"\0" * 8)),
     gym("Box", dtype="float128", low=NdArray("<f16", (), b"\0" * 16), high=NdArray("<f16", (), b"\0" * 16)),
     gym("Discrete", n="many"),
+    gym("Discrete", n=0),
+    gym("MultiBinary", n=-1),
+    gym("MultiDiscrete", nvec=[2], start="x"),
     gym("MultiDiscrete", nvec="many"),
     gym("Dict", spaces=[1]),
     gym("Tuple", spaces=1),

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import zipfile
+from types import MappingProxyType
 
 import gymnasium
 import torch
@@ -28,14 +29,15 @@ class Env(gymnasium.Env):
 
 
 BOX = spaces.Box(-1.0, 1.0, (3,))
-SMALL = {"net_arch": [4]}
+SMALL = MappingProxyType({"net_arch": [4]})
+"""Read-only: SB3 adds to the dict that it is given."""
 
 
 def ppo(**kwargs):
     """Make a PPO model with a tiny network."""
     import stable_baselines3 as sb3
 
-    settings = {"policy_kwargs": SMALL, "n_steps": 8, "batch_size": 8} | kwargs
+    settings = {"policy_kwargs": dict(SMALL), "n_steps": 8, "batch_size": 8} | kwargs
     observation, action = settings.pop("observation", BOX), settings.pop("action", spaces.Discrete(2))
     return sb3.PPO(settings.pop("policy", "MlpPolicy"), Env(observation, action), **settings)
 

@@ -9,6 +9,7 @@ import sb3_contrib
 import stable_baselines3 as sb3
 import torch
 from gymnasium import spaces
+from gymnasium.wrappers import TimeLimit
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 
 from ckptkit.model.finding import Verdict
@@ -53,7 +54,7 @@ ALGORITHMS = {
 def test_every_algorithm(name, tmp_path):
     cls, policy, action, kwargs = ALGORITHMS[name]
     extra = {"lstm_hidden_size": 4} if name == "RecurrentPPO" else {}
-    net = {} if name == "ARS" else {"policy_kwargs": SMALL | extra}
+    net = {} if name == "ARS" else {"policy_kwargs": dict(SMALL) | extra}
     model = cls(policy, Env(BOX, action), seed=0, **kwargs, **net)
     path = tmp_path / "model.zip"
     model.save(path)
@@ -130,7 +131,11 @@ def test_optimizer_state_is_a_plain_tree(tmp_path):
 
 
 def test_gsde_and_policy_kwargs(tmp_path):
-    kwargs = SMALL | {"activation_fn": torch.nn.ELU, "log_std_init": -2.0, "optimizer_class": torch.optim.SGD}
+    kwargs = dict(SMALL) | {
+        "activation_fn": torch.nn.ELU,
+        "log_std_init": -2.0,
+        "optimizer_class": torch.optim.SGD,
+    }
     ppo(action=CONTINUOUS, use_sde=True, sde_sample_freq=4, policy_kwargs=kwargs).save(tmp_path / "m.zip")
     config = read(tmp_path / "m.zip").model_config
     assert config["use_sde"] is True
@@ -148,7 +153,7 @@ def test_a_class_by_value_is_named_and_its_code_reported(tmp_path):
         def forward(self, observations):
             return torch.relu(self.net(observations))
 
-    kwargs = SMALL | {"features_extractor_class": Extractor, "features_extractor_kwargs": {"width": 6}}
+    kwargs = dict(SMALL) | {"features_extractor_class": Extractor, "features_extractor_kwargs": {"width": 6}}
     ppo(policy_kwargs=kwargs).save(tmp_path / "m.zip")
     checkpoint = read(tmp_path / "m.zip")
     said = checkpoint.model_config["features_extractor"]
@@ -212,7 +217,32 @@ def test_lost_data_and_strange_members_are_noted(tmp_path):
 
 def test_literals_that_only_python_writes_are_noted(tmp_path):
     ppo().save(tmp_path / "a.zip")
-    checkpoint = read(changed(tmp_path / "a.zip", gamma=float("nan"), seed=2**60, alpha=float("-inf")))
-    assert {note.kind for note in checkpoint.notes} == {"not-i-json"}
-    assert checkpoint.training_info["data"]["seed"] == 2**60
-    assert checkpoint.training_info["data"]["alpha"] == float("-inf")
+    checkpoint = read(changed(tmp_path / "a.zip", gamma=float("nan"), inner={"alpha": [1, float("-inf")]}))
+    assert [note.kind for note in checkpoint.notes] == ["not-json", "not-json"]
+    assert {note.message.split()[2].rstrip(",") for note in checkpoint.notes} == {"/gamma", "/inner/alpha/1"}
+    assert checkpoint.training_info["data"]["inner"] == {"alpha": [1, float("-inf")]}
+
+
+def learned(name):
+    """Train a little, so that `data` holds what a run leaves in it."""
+    cls, policy, action, kwargs = ALGORITHMS[name]
+    extra = {"buffer_size": 50, "learning_starts": 4} if "buffer_size" in kwargs else {}
+    extra |= {} if name == "ARS" else {"policy_kwargs": dict(SMALL)}
+    model = cls(policy, TimeLimit(Env(BOX, action), 5), seed=0, **kwargs | extra)
+    return model.learn(12)
+
+
+@pytest.mark.parametrize("name", ["A2C", "ARS", "DQN", "SAC", "TD3", "TQC"])
+def test_after_training(name, tmp_path):
+    model = learned(name)
+    model.save(tmp_path / "m.zip")
+    checkpoint = read(tmp_path / "m.zip")
+    assert not checkpoint.notes
+    assert checkpoint.verdict is Verdict.DATA_ONLY
+    assert checkpoint.training_info["data"]["start_time"] == model.start_time > 2**53
+    assert checkpoint.training_info["data"]["ep_info_buffer"] == list(model.ep_info_buffer)
+    assert digests(checkpoint.tensors) == torch_digests(members(tmp_path / "m.zip")["policy.pth"])
+    assert "data:_last_obs" in {entry.path for entry in checkpoint.dropped}
+    if name == "ARS":
+        weights = checkpoint.training_state["data"]["weights"]
+        assert weights.tobytes() == model.weights.numpy().tobytes()

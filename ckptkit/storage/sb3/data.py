@@ -2,14 +2,16 @@
 
 SB3 writes what JSON can hold as it is and each other attribute as an object with `:type:`,
 `:serialized:` (base64 of a cloudpickle) and a preview of its own attributes. The preview is lossy,
-so only the pickle counts. Python's `json` also writes NaN and Infinity literals and SB3 reads them;
-they are taken, with a note. Duplicate keys are refused: readers differ in which they take.
+so only the pickle counts. Python's `json` also writes NaN and Infinity literals, which SB3 reads; they
+are taken, with a note. Integers may be of any size (`start_time` is in nanoseconds). Duplicate keys
+are refused: readers differ in which they take.
 Source: stable-baselines3 v2.9.2, `common/save_util.py`, `data_to_json` and `json_to_data`.
 """
 
 import base64
 import binascii
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 
 from ckptkit.errors import CkptkitError, LimitExceededError, UnreadableCheckpointError
 from ckptkit.model import ijson
@@ -45,13 +47,25 @@ def fields(raw: bytes, where: str, found: Collected) -> dict[str, object]:
 
 
 def _parse(raw: bytes, where: str, found: Collected) -> Mapping[str, object]:
-    problems = ijson.problems(raw, max_bytes=MAX_BYTES)
     document = ijson.parse(raw, where=where, max_bytes=MAX_BYTES, legacy=True)
     if not isinstance(document, dict):
         raise UnreadableCheckpointError("the top level is no JSON object", where=where)
-    for problem in problems:
-        found.note("not-i-json", f"{problem}; taken as Python's json reads it", "data")
+    for pointer, literal in _literals(document, ""):
+        found.note("not-json", f"{literal} at {pointer}, which Python's json writes and JSON lacks", DATA)
     return document
+
+
+def _literals(value: object, pointer: str) -> Iterator[tuple[str, float]]:
+    """Yield the place of each NaN and Infinity literal; `ijson` has bounded the depth."""
+    match value:
+        case float() if not math.isfinite(value):
+            yield pointer, value
+        case dict():
+            for key, item in value.items():
+                yield from _literals(item, f"{pointer}/{key}")
+        case list():
+            for i, item in enumerate(value):
+                yield from _literals(item, f"{pointer}/{i}")
 
 
 def _is_cell(value: object) -> bool:
