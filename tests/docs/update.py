@@ -1,6 +1,6 @@
 """Write the output of every `console` block anew: `python -m tests.docs.update README.md`.
 
-A block that still matches is left as it is, with its `…`.
+A line that still matches is left as it is, with its `…`.
 """
 
 import sys
@@ -26,9 +26,16 @@ def _body(body: str, place: Place) -> str:
     parts = []
     for command, shown in commands(body):
         printed = place.bash(command).stdout
-        kept = shown if matches(shown, printed) else printed
+        kept = shown if matches(shown, printed) else _kept(shown, printed)
         parts.append(f"$ {command}\n{kept.strip()}\n")
     return "\n".join(parts)
+
+
+def _kept(shown: str, printed: str) -> str:
+    loose = [line for line in shown.splitlines() if "…" in line]
+    return "\n".join(
+        next((old for old in loose if matches(old, line)), line) for line in printed.splitlines()
+    )
 
 
 if __name__ == "__main__":
