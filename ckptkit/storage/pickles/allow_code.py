@@ -228,6 +228,7 @@ ALLOWED: dict[tuple[str, str], Entry] = {
     ("weakref", "WeakKeyDictionary"): _PART,
     ("weakref", "WeakValueDictionary"): _PART,
     **{("dataclasses", name): _DATACLASS for name in _DATACLASS_NAMES},
+    ("_thread", "get_ident"): REFERENCE,
     ("collections", "_tuplegetter"): _PART,
     ("builtins", "__main__"): NAMES,
     ("operator", "itemgetter"): Entry("part of a class by value", call=_indexes),

@@ -5,6 +5,8 @@ Source: CPython 3.6 to 3.14 (`copyreg`, `enum`, `types`, `typing`, `datetime`, `
 # ruff: noqa: ARG001 - every rule has the same signature
 
 from ckptkit.model.inert import ClassRef, Instance
+from ckptkit.storage.pickles import names_python as names
+from ckptkit.storage.pickles.allow_rl import static_method
 from ckptkit.storage.pickles.containers import InertDict, InertList
 from ckptkit.storage.pickles.keys import check_key
 from ckptkit.storage.pickles.machine import Entry, Machine, Refuse
@@ -153,6 +155,8 @@ def _getattr(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> object:
             return m.name("gym.utils.seeding", f"RandomNumberGenerator.{name}", m.opcode)
         case (ClassRef() as cls, str(name)) if _is_enum(m, cls) and name.isidentifier():
             return Instance(cls, (name,))
+        case (ClassRef() as cls, str(name)) if static_method(cls.module, f"{cls.name}.{name}"):
+            return m.name(cls.module, f"{cls.name}.{name}", m.opcode)
         case (ClassRef(module=module), str(name)) if name in METHODS and module in METHOD_MODULES:
             return Instance(ref, args)
         case (Instance() as made, str(name)) if name.isidentifier() and made_by_value(made):
@@ -213,45 +217,13 @@ METHODS = words(
 """Methods of allowed classes that classes by value refer to."""
 METHOD_MODULES = ("builtins", "enum", "collections")
 """Modules of those classes."""
-_BUILTIN_TYPES = words(
-    "NotImplemented Ellipsis bool dict float int list str tuple property classmethod staticmethod super "
-    "abs all any divmod enumerate filter hash id isinstance issubclass iter len map max min next pow "
-    "print repr reversed round sorted sum zip memoryview callable chr ord"
-)
-_TYPING = words(
-    "Any AnyStr Callable ClassVar Dict Final FrozenSet Generic Iterable Iterator List Literal Mapping "
-    "NamedTuple NoReturn Optional Protocol Sequence Set Sized SupportsFloat Tuple Type TypeVar Union"
-)
-_ABSTRACT = words(
-    "Callable Collection Container Generator Hashable ItemsView Iterable Iterator KeysView Mapping "
-    "MutableMapping MutableSequence MutableSet Sequence Set Sized ValuesView"
-)
-_MATH = words(
-    "acos acosh asin asinh atan atan2 atanh ceil comb copysign cos cosh degrees dist e erf exp expm1 "
-    "fabs factorial floor fmod frexp fsum gcd hypot inf isclose isfinite isinf isnan isqrt ldexp log "
-    "log10 log1p log2 modf nan pi pow prod radians sin sinh sqrt tan tanh tau trunc"
-)
-_PATHS = ("PurePath", "PurePosixPath", "PureWindowsPath", "PosixPath", "WindowsPath", "Path")
-_TIMES = ("date", "datetime", "time", "timedelta", "timezone")
-
-_ERRORS = words(
-    "ArithmeticError AssertionError AttributeError BaseException BufferError ConnectionError "
-    "DeprecationWarning EOFError Exception FileExistsError FileNotFoundError FloatingPointError "
-    "FutureWarning GeneratorExit IOError ImportError IndexError InterruptedError IsADirectoryError "
-    "KeyError KeyboardInterrupt LookupError MemoryError ModuleNotFoundError NameError "
-    "NotADirectoryError NotImplementedError OSError OverflowError PermissionError ProcessLookupError "
-    "RecursionError ReferenceError RuntimeError RuntimeWarning StopAsyncIteration StopIteration "
-    "SyntaxError SystemError SystemExit TimeoutError TypeError UnboundLocalError UnicodeDecodeError "
-    "UnicodeEncodeError UnicodeError UserWarning ValueError Warning ZeroDivisionError"
-)
-
 ALLOWED: dict[tuple[str, str], Entry] = {
-    **{("builtins", name): REFERENCE for name in (*_BUILTIN_TYPES, *_ERRORS)},
-    **{("typing", name): REFERENCE for name in _TYPING},
-    **{("collections.abc", name): REFERENCE for name in _ABSTRACT},
-    **{("math", name): REFERENCE for name in _MATH},
-    **{("pathlib", name): Entry("path, described", call=describe_plain) for name in _PATHS},
-    **{("datetime", name): Entry("time, described", call=describe) for name in _TIMES},
+    **{("builtins", name): REFERENCE for name in (*names.BUILTINS, *names.ERRORS)},
+    **{("typing", name): REFERENCE for name in names.TYPING},
+    **{("collections.abc", name): REFERENCE for name in names.ABSTRACT},
+    **{("math", name): REFERENCE for name in names.MATH},
+    **{("pathlib", name): Entry("path, described", call=describe_plain) for name in names.PATHS},
+    **{("datetime", name): Entry("time, described", call=describe) for name in names.TIMES},
     **{("abc", name): REFERENCE for name in ("ABC", "ABCMeta", "abstractmethod")},
     **{
         ("enum", name): REFERENCE

@@ -68,6 +68,13 @@ _UNPICKLES = ("CloudpickleWrapper",)
 """Classes whose own `__setstate__` unpickles what it is given."""
 
 
+def static_method(module: str, name: str) -> bool:
+    """Whether a name is a method of a class of Stable-Baselines3, such as `BasePolicy._dummy_schedule`."""
+    owner, _, method = name.partition(".")
+    known = _LIBRARIES.fullmatch(module) is not None and owner.isidentifier() and owner[:1].isupper()
+    return known and owner not in _UNPICKLES and method.isidentifier() and not method.startswith("__")
+
+
 def rl_family(module: str, name: str) -> Entry | None:
     """Return what a class of a space library or of Stable-Baselines3 may do."""
     if name in _UNPICKLES:

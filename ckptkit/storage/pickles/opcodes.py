@@ -3,6 +3,7 @@
 from ckptkit.storage.pickles.machine import Machine
 from ckptkit.storage.pickles.opcodes_call import CALL_OPCODES
 from ckptkit.storage.pickles.opcodes_data import DATA_OPCODES, Opcode
+from ckptkit.storage.pickles.opcodes_memo import MEMO_OPCODES
 from ckptkit.storage.pickles.opcodes_stack import STACK_OPCODES
 
 
@@ -13,5 +14,5 @@ def unknown(m: Machine, at: int) -> int:
 
 TABLE: list[Opcode] = [unknown] * 256
 """Handlers, by opcode byte."""
-for _byte, _handler in (DATA_OPCODES | STACK_OPCODES | CALL_OPCODES).items():
+for _byte, _handler in (DATA_OPCODES | STACK_OPCODES | MEMO_OPCODES | CALL_OPCODES).items():
     TABLE[_byte[0]] = _handler

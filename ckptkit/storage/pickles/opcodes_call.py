@@ -48,6 +48,8 @@ def call(m: Machine, target: object, args: object, at: int) -> object:
     entry = m.entries.get(id(target))
     if type(args) is not tuple:
         raise m.malformed("arguments that are no tuple", at - 1)
+    if isinstance(target, Instance) and _is_enum_value(target, args):
+        return Instance(target, args)
     if entry is None or entry.call is None or not isinstance(target, ClassRef):
         m.refuse(target, "may not be called", at - 1)
         return described(target, args)
@@ -56,6 +58,12 @@ def call(m: Machine, target: object, args: object, at: int) -> object:
     except Refuse as refusal:
         m.refuse(target, str(refusal), at - 1)
         return Instance(target, args)
+
+
+def _is_enum_value(target: Instance, args: tuple[object, ...]) -> bool:
+    """Whether a call is that of an enumeration by value with a value of one of its members."""
+    made = isinstance(target.cls, ClassRef) and target.cls.name == "_make_skeleton_enum"
+    return made and len(args) == 1 and isinstance(args[0], int | float | str | bytes | tuple | None)
 
 
 def described(target: object, args: tuple[object, ...]) -> Instance:

@@ -1,4 +1,4 @@
-"""Opcodes that move values: stack, marks, memo, containers and persistent ids.
+"""Opcodes that move values: stack, marks and containers.
 
 Source: CPython 3.14, `Lib/pickletools.py`.
 """
@@ -6,7 +6,7 @@ Source: CPython 3.14, `Lib/pickletools.py`.
 from ckptkit.model.inert import ClassRef, Instance
 from ckptkit.storage.pickles.keys import check_key
 from ckptkit.storage.pickles.machine import Machine
-from ckptkit.storage.pickles.opcodes_data import Opcode, decimal, line, unsigned
+from ckptkit.storage.pickles.opcodes_data import Opcode
 
 
 def _mark(m: Machine, at: int) -> int:
@@ -199,77 +199,6 @@ def _additems(m: Machine, at: int) -> int:
     return at
 
 
-def _recall(m: Machine, key: int, at: int) -> None:
-    try:
-        m.stack.append(m.memo[key])
-    except KeyError:
-        raise m.malformed(f"memo entry {key} is missing", at - 1) from None
-
-
-def _binget(m: Machine, at: int) -> int:
-    try:
-        m.stack.append(m.memo[m.data[at]])
-    except KeyError:
-        raise m.malformed(f"memo entry {m.data[at]} is missing", at - 1) from None
-    return at + 1
-
-
-def _long_binget(m: Machine, at: int) -> int:
-    _recall(m, unsigned(m, at, 4), at)
-    return at + 4
-
-
-def _get_text(m: Machine, at: int) -> int:
-    raw, end = line(m, at)
-    _recall(m, decimal(m, raw, at), at)
-    return end
-
-
-def _binput(m: Machine, at: int) -> int:
-    m.memo[m.data[at]] = m.stack[-1]
-    return at + 1
-
-
-def _long_binput(m: Machine, at: int) -> int:
-    end = at + 4
-    m.memo[int.from_bytes(m.data[at:end], "little")] = m.stack[-1]
-    return end
-
-
-def _put_text(m: Machine, at: int) -> int:
-    raw, end = line(m, at)
-    key = decimal(m, raw, at)
-    if key < 0:
-        raise m.malformed("a negative memo key", at - 1)
-    m.memo[key] = m.stack[-1]
-    return end
-
-
-def _memoize(m: Machine, at: int) -> int:
-    m.memo[len(m.memo)] = m.stack[-1]
-    return at
-
-
-def _binpersid(m: Machine, at: int) -> int:
-    if m.persistent is None:
-        raise m.malformed("a persistent id, which this kind of pickle cannot hold", at - 1)
-    m.stack[-1] = m.persistent(m.stack[-1])
-    return at
-
-
-def _persid_text(m: Machine, at: int) -> int:
-    raw, end = line(m, at)
-    if not raw.isascii():
-        raise m.malformed("a persistent id that is not ASCII", at - 1)
-    m.stack.append(raw.decode())
-    _binpersid(m, at)
-    return end
-
-
-def _out_of_band(m: Machine, at: int) -> int:
-    raise m.malformed("an out-of-band buffer (protocol 5), whose bytes are not in the file", at - 1)
-
-
 STACK_OPCODES: dict[bytes, Opcode] = {
     b"(": _mark,
     b"0": _pop,
@@ -292,16 +221,5 @@ STACK_OPCODES: dict[bytes, Opcode] = {
     b"s": _setitem,
     b"u": _setitems,
     b"\x90": _additems,
-    b"h": _binget,
-    b"j": _long_binget,
-    b"g": _get_text,
-    b"q": _binput,
-    b"r": _long_binput,
-    b"p": _put_text,
-    b"\x94": _memoize,
-    b"Q": _binpersid,
-    b"P": _persid_text,
-    b"\x97": _out_of_band,
-    b"\x98": _out_of_band,
 }
 """Handlers by opcode byte."""

@@ -31,6 +31,7 @@ _MODULES = {
     "cPickle": "pickle",
     "_pickle": "pickle",
     "whichdb": "dbm",
+    "thread": "_thread",
     "dill.dill": "dill._dill",
     "pathlib._local": "pathlib",
     "_collections": "collections",
@@ -112,6 +113,8 @@ def _odd(module: str, name: str) -> Entry:
     """Return what may be done with a name that is dotted, or no name at all."""
     owner, _, method = name.rpartition(".")
     if method in allow_python.METHODS and module in allow_python.METHOD_MODULES and owner.isidentifier():
+        return REFERENCE
+    if allow_rl.static_method(module, name):
         return REFERENCE
     if not _MODULE.fullmatch(module):
         return Entry("not a module name", allowed=False)
