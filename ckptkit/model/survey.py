@@ -149,7 +149,7 @@ class Survey:
             if is_filler(key, item):
                 continue
             found |= self.holds(item, depth + 1)
-            if isinstance(value, dict) and is_training(key, item):
+            if is_training(key, item):
                 found |= Holds.OTHER | Holds.TRAINING
         return found
 

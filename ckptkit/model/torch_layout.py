@@ -15,7 +15,7 @@ METTA = "metta-checkpoint"
 WRAPPERS = frozenset(["model", "module", "net", "network", "params", "parameters", "policy", "weights"])
 """Keys that stand around a state dict even where the file holds nothing else; so do `…state_dict`."""
 SCHEME_KEYS = frozenset(
-    ["model_state_dict", "model_config", "training_info", "training_state", "version", "ckpt"]
+    ("model_state_dict", "model_config", "training_info", "training_state", "version", "ckpt")
 )
 """Keys of the versioned dict."""
 _METTA_V1_KEYS = frozenset(("model_type", "uri"))
@@ -31,9 +31,8 @@ def layout(root: object) -> str:
         return MODULE
     if isinstance(root, Instance) and Holds.OTHER in holds:
         return CHECKPOINT
-    return (
-        CHECKPOINT if isinstance(root, list | tuple) and holds == Holds.TENSOR | Holds.OTHER else STATE_DICT
-    )
+    mixed = isinstance(root, list | tuple) and (Holds.TENSOR | Holds.OTHER) in holds
+    return CHECKPOINT if mixed else STATE_DICT
 
 
 def _mapping_layout(root: dict[object, object], survey: Survey) -> str:

@@ -23,6 +23,11 @@ CASES: dict[str, tuple[object, str]] = {
     "metta 2": ({"model": module(), "checkpoint_format_version": 2}, "metta-checkpoint"),
     "metta 3": ({"weights": SD, "checkpoint_format_version": 3}, "metta-checkpoint"),
     "model and optimizer in a tuple": ((SD, OPT, 3), "torch-checkpoint"),
+    "model and optimizer alone": (
+        (SD, {"state": {0: {"m": tensor(1)}}, "param_groups": []}),
+        "torch-checkpoint",
+    ),
+    "model beside a trainer's dict": ([SD, {"optimizer": OPT}], "torch-checkpoint"),
     "module": (module(), "torch-module"),
     "nested": ({"a": SD, "b": {"c": tensor(1)}}, "torch-state-dict"),
     "nothing": (None, "torch-state-dict"),
