@@ -118,6 +118,7 @@ RULES = (
             "MAN-009",
             "MAN-011",
             "MAN-013",
+            "MAN-014",
             "VER-002",
         ),
         check=check_schema,
