@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ckptkit.errors import UnsupportedTensorError
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.manifest import MODEL, TRAINING, carried
+from ckptkit.model.refusals import check_name
 from ckptkit.model.tensor import Tensor
 from ckptkit.model.tree import encoded
 
@@ -72,22 +73,10 @@ def _former_aliases(checkpoint: Checkpoint) -> Iterator[str]:
 def _planned(tensors: Mapping[str, Tensor], role: str, former: frozenset[str]) -> list[Planned]:
     owners: dict[tuple[object, ...], str] = {}
     for name in sorted(tensors, key=lambda name: name in former):
-        _check_name(name)
+        check_name(name)
         owners.setdefault(tensors[name].identity, name)
     planned = []
     for name in sorted(tensors):
         owner = owners[tensors[name].identity]
         planned.append(Planned(name, role, tensors[name], "" if owner == name else owner))
     return planned
-
-
-def _check_name(name: str) -> None:
-    """Refuse what safetensors or JSON cannot hold as the name of a tensor."""
-    if not name:
-        raise UnsupportedTensorError("a tensor has an empty name")
-    if "\0" in name or name == "__metadata__":
-        raise UnsupportedTensorError(f"tensor name {name!r} cannot be written in safetensors")
-    try:
-        name.encode()
-    except UnicodeEncodeError as error:
-        raise UnsupportedTensorError(f"tensor name {name!r} is no Unicode text") from error
