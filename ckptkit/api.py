@@ -182,7 +182,9 @@ def _validate_one(path: Path, level: int | None, *, strict: bool) -> Validation:
     if level is not None and achieved < level and not _explains(findings, level):
         message = f"level {level} {levels.NAMES[level]} is asked for; it reaches {achieved}"
         findings.append(Finding("CK108", Severity.ERROR, message, name, fix=lacks))
-    return Validation(name, achieved, checkpoint.verdict, tuple(findings), next_level=lacks)
+    absent = any(finding.code == PointerError.code for finding in findings)
+    incomplete = "content not present" if absent else ""
+    return Validation(name, achieved, checkpoint.verdict, tuple(findings), incomplete, lacks)
 
 
 def _explains(findings: Iterable[Finding], level: int) -> bool:

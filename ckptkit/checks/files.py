@@ -4,8 +4,17 @@ from collections.abc import Iterator
 
 from ckptkit.checks import Rule
 from ckptkit.checks.names import path_problem
-from ckptkit.checks.view import DEPLOY, bundle_of, file_entries, member_place, restore_hint
+from ckptkit.checks.view import (
+    DEPLOY,
+    FileEntry,
+    bundle_of,
+    file_entries,
+    member_place,
+    restore_hint,
+    shortened,
+)
 from ckptkit.errors import UnreadableCheckpointError
+from ckptkit.model.bundle import MemberFacts
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.finding import Finding, Severity
 from ckptkit.model.source import Source
@@ -14,7 +23,7 @@ HEAD_BYTES = 16
 
 
 def check_missing(checkpoint: Checkpoint) -> Iterator[Finding]:
-    """Report listed files that are not there, or that cannot be used."""
+    """Report listed files that cannot be used (CK303), or whose content is elsewhere (CK110)."""
     bundle = bundle_of(checkpoint)
     seen = set()
     for entry in file_entries(checkpoint) if bundle is not None else ():
@@ -22,11 +31,24 @@ def check_missing(checkpoint: Checkpoint) -> Iterator[Finding]:
         if (member is not None and member.source is not None) or path_problem(entry.path):
             continue
         if entry.path not in seen:
-            problem = member.problem if member is not None and member.problem else "missing"
-            message = f"is listed and cannot be used: {problem}"
-            place, fix = member_place(checkpoint, entry.path), restore_hint(checkpoint)
-            yield Finding("CK303", Severity.ERROR, message, place, fix=fix)
+            code, message = _why_missing(entry, member)
+            fix = "git lfs pull, or dvc pull" if code == "CK110" else restore_hint(checkpoint)
+            yield Finding(code, Severity.ERROR, message, member_place(checkpoint, entry.path), fix=fix)
             seen.add(entry.path)
+
+
+def _why_missing(entry: FileEntry, member: MemberFacts | None) -> tuple[str, str]:
+    """Return the rule and the message for a listed file without usable bytes."""
+    if member is None or not member.problem:
+        return "CK303", "is listed and missing"
+    if member.pointer is None:
+        return "CK303", f"is listed and cannot be used: {member.problem}"
+    if member.pointer == entry.sha256:
+        return "CK110", "a pointer stands here, its oid is the recorded digest; the content is not present"
+    if not member.pointer:
+        return "CK110", f"{member.problem}; the content is not present"
+    oid, recorded = shortened(member.pointer), shortened(entry.sha256)
+    return "CK303", f"a pointer to other content stands here: oid {oid}, {recorded} is recorded"
 
 
 def check_sizes(checkpoint: Checkpoint) -> Iterator[Finding]:

@@ -33,6 +33,8 @@ class MemberFacts:
         problem: Why it cannot be used (missing, a link, an LFS pointer …); empty otherwise.
         entries: Tensors by name, for a safetensors member.
         data_start: First byte of tensor data.
+        pointer: Where a Git LFS or DVC pointer stands in place of the content: the content's hex
+            sha256, empty where the pointer states none; None for any other file.
     """
 
     path: str
@@ -40,6 +42,7 @@ class MemberFacts:
     problem: str = ""
     entries: Mapping[str, HeaderEntry] = field(default_factory=dict)
     data_start: int = 0
+    pointer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

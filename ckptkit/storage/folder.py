@@ -22,11 +22,14 @@ class Found:
         path: Relative to the directory, with `/`.
         source: Its bytes; None where they cannot be used.
         problem: Why; empty otherwise.
+        pointer: For a Git LFS or DVC pointer, the hex sha256 of the content that it stands for,
+            empty where it states none; None for any other file.
     """
 
     path: str
     source: Source | None
     problem: str = ""
+    pointer: str | None = None
 
 
 def files(folder: Path) -> tuple[Found, ...]:
@@ -71,5 +74,6 @@ def _look(folder: Path, path: Path) -> Found:
     except (NotACheckpointError, UnreadableCheckpointError) as error:
         return Found(name, None, error.what)
     if what is not None:
-        return Found(name, None, pointer.refuse(what, name).what)
+        digest = what.digest if what.algorithm == "sha256" else ""
+        return Found(name, None, pointer.refuse(what, name).what, digest)
     return Found(name, source)

@@ -102,6 +102,15 @@ def oversized_storage() -> Checkpoint:
     return replace(torch_dict(), tensors={**torch_dict().tensors, "a.bias": held})
 
 
+def with_pointer(digest: str | None) -> Checkpoint:
+    """Put a pointer in the place of the model's file; None for the digest that is recorded."""
+    bundle = deploy().bundle
+    assert bundle is not None
+    recorded = building.sha(bytes_of(deploy(), MODEL))
+    facts = MemberFacts(MODEL, None, "is a Git LFS pointer", pointer=recorded if digest is None else digest)
+    return changed(deploy(), members={**bundle.members, MODEL: facts})
+
+
 CASES: list[tuple[str, Callable[[], Checkpoint], str]] = [
     ("CK102", lambda: replace(LEGACY, verdict=Verdict.UNSAFE, globals=(HOSTILE,)), "posix.system at byte 17"),
     ("CK102", lambda: replace(LEGACY, verdict=Verdict.UNSAFE), "no checkpoint needs"),
@@ -110,6 +119,8 @@ CASES: list[tuple[str, Callable[[], Checkpoint], str]] = [
     ("CK107", lambda: replace(LEGACY, notes=(Note("partial-sharing", "a and b overlap"),)), "overlap"),
     ("CK109", lambda: replace(LEGACY, notes=(Note("stray-sidecar", "does not fit"),)), "does not fit"),
     ("CK109", lambda: replace(LEGACY, notes=(Note("stray-statistics", "not applied"),)), "not applied"),
+    ("CK110", lambda: with_pointer(None), "oid is the recorded digest"),
+    ("CK110", lambda: with_pointer(""), "content is not present"),
     (
         "CK111",
         lambda: replace(LEGACY, verdict=Verdict.CONTAINS_CODE, code=(FUNCTION,), carries_code=True),
@@ -149,6 +160,7 @@ CASES: list[tuple[str, Callable[[], Checkpoint], str]] = [
     ("CK302", lambda: flipped(MODEL, 3), "differs from its digest"),
     ("CK303", lambda: without(MODEL), "missing"),
     ("CK303", lambda: without(TRAINING, "a symbolic link"), "a symbolic link"),
+    ("CK303", lambda: with_pointer("00" * 32), "pointer to other content"),
     ("CK304", lambda: with_bytes(deploy(), MODEL, bytes_of(deploy(), MODEL) + b"\x00"), "longer"),
     ("CK305", lambda: with_manifest(deploy(), content_digest="0" * 64), "content_digest is 0000"),
     ("CK306", lambda: with_extra("README.md", b"# Hello"), "does not list"),
