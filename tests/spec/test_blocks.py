@@ -11,7 +11,7 @@ from ckptkit.digest import Leaf, content_digest, tensor_sha256
 from ckptkit.model import ijson
 from ckptkit.model.canonical import canonical
 from ckptkit.model.dtype import BY_NAME
-from ckptkit.model.manifest import render
+from ckptkit.model.manifest import bundle_digest, render
 from ckptkit.model.tensor import Storage, Tensor, contiguous_strides
 from ckptkit.schema.apply import validate_part
 from ckptkit.storage.source import MemorySource
@@ -113,6 +113,14 @@ def test_vectors_by_the_package() -> None:
     assert content_digest(reversed(leaves)) == found["content_digest"]
     assert content_digest(leaves[:1]) == found["content_digest_of_first"] == found["tensors"][0]["leaf_hash"]
     assert content_digest([]) == found["content_digest_of_none"]
+
+
+def test_the_bundle_digest_of_the_example() -> None:
+    (block,) = prose.json_blocks("manifest")
+    stated = re.findall(
+        r"example in .* is `([0-9a-f]{64})`", (prose.SPEC / "integrity.md").read_text("utf-8")
+    )
+    assert stated == [bundle_digest(json.loads(block.text))]
 
 
 def test_canonical_vector() -> None:
