@@ -159,10 +159,19 @@ def _getattr(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> object:
             return m.name(cls.module, f"{cls.name}.{name}", m.opcode)
         case (ClassRef(module=module), str(name)) if name in METHODS and module in METHOD_MODULES:
             return Instance(ref, args)
+        case (Instance() as made, str(name)) if m.entries.get(id(made.cls)) is BARE and name.isidentifier():
+            return _method(ref, made, name)
         case (Instance() as made, str(name)) if name.isidentifier() and made_by_value(made):
             m.has_code = True
             return Instance(ref, args)
     raise Refuse("looks up an attribute")
+
+
+def _method(ref: ClassRef, made: Instance, name: str) -> Instance:
+    """Describe a method bound to a described object, such as a hook of a module."""
+    if name.startswith("__"):
+        raise Refuse("looks up an attribute")
+    return Instance(ref, (made, name))
 
 
 def made_by_value(value: Instance) -> bool:

@@ -62,7 +62,7 @@ def _tagged(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> object:
     if len(args) != 4 or not isinstance(args[0], ClassRef) or not isinstance(args[2], tuple):
         raise Refuse("gets something else than a function, a class, arguments and a state")
     entry = m.entries.get(id(args[0]))
-    if args[0].module != "torch._utils" or entry is None or entry.call is None:
+    if not args[0].name.startswith("_rebuild_") or entry is None or entry.call is None:
         raise Refuse(f"calls {args[0]}")
     value = entry.call(m, args[0], args[2])
     plain = isinstance(args[1], ClassRef) and str(args[1]) in _TENSOR_CLASSES
@@ -141,7 +141,12 @@ ALLOWED: dict[tuple[str, str], Entry] = {
     ("torch", "device"): Entry("device, described", call=describe_plain),
     ("torch.torch_version", "TorchVersion"): Entry("text", call=_version, new=_version),
     ("torch._C", "_VariableFunctionsClass"): REFERENCE,
-    ("torch.nn.parameter", "UninitializedParameter"): REFERENCE,
+    ("torch.nn.parameter", "UninitializedParameter"): _UNSUPPORTED,
+    ("torch.nn.parameter", "UninitializedBuffer"): _UNSUPPORTED,
+    ("torch.nested._internal.nested_tensor", "_rebuild_njt"): _UNSUPPORTED,
+    ("torch.nested._internal.nested_tensor", "NestedTensor"): REFERENCE,
+    ("torch._dynamo.decorators", "_DimRange"): Entry("described, never made", call=describe, new=describe),
+    ("torch.utils.hooks", "RemovableHandle"): Entry("described, never made", new=describe),
 }
 """What torch's globals may do, by canonical module and name."""
 

@@ -68,6 +68,7 @@ class Machine:
         persistent: Turns a persistent id into a value; None where the stream may hold none.
         depth: How many pickles this one lies in.
         limit: End of the frame that is open, else of the data.
+        framed: Whether a frame is open.
         stack: Values above the last mark.
         marks: The stacks below each open mark.
         memo: Values by memo key.
@@ -85,6 +86,7 @@ class Machine:
     persistent: Persistent | None = None
     depth: int = 0
     limit: int = 0
+    framed: bool = False
     stack: list[object] = field(default_factory=list)
     marks: list[list[object]] = field(default_factory=list)
     memo: dict[int, object] = field(default_factory=dict)
@@ -150,7 +152,7 @@ class Machine:
         if position == len(self.data):
             raise self.malformed("truncated: no STOP opcode", position)
         if position == self.limit:
-            self.limit = len(self.data)
+            self.limit, self.framed = len(self.data), False
         self.opcodes += limits.CHECK_EVERY
         bounds = (
             ("opcodes", min(self.opcodes, position - self.start), limits.MAX_OPCODES),

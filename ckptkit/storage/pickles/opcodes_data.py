@@ -56,11 +56,11 @@ def _proto(m: Machine, at: int) -> int:
 def _frame(m: Machine, at: int) -> int:
     length = unsigned(m, at, 8)
     end = at + 8 + length
-    if m.limit != len(m.data):
+    if m.framed:
         raise m.malformed("a frame begins inside another", at - 1)
     if not length or end > len(m.data):
         raise m.malformed(f"a frame of {length} bytes does not fit in the data", at - 1)
-    m.limit = end
+    m.limit, m.framed = end, True
     return at + 8
 
 

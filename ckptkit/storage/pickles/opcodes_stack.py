@@ -44,7 +44,7 @@ def _stop(m: Machine, at: int) -> int:
     m.root = m.stack.pop()
     if m.stack or m.marks:
         raise m.malformed("values are left on the stack at STOP", at - 1)
-    if m.limit != len(m.data) and at != m.limit:
+    if m.framed and at != m.limit:
         raise m.malformed("STOP stands before the end of its frame", at - 1)
     m.done = True
     m.limit = at
