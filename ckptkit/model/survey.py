@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Flag
+from functools import lru_cache
 
 from ckptkit.model.inert import Instance
 from ckptkit.model.modules import attributes, is_module
@@ -54,6 +55,9 @@ _SCHEDULER_KEYS = frozenset(("last_epoch", "_step_count", "_last_lr", "base_lrs"
 _SCALER_KEYS = frozenset(("growth_factor", "backoff_factor", "growth_interval"))
 
 
+_SCALARS = frozenset((bool, int, float, str))
+
+
 class Holds(Flag):
     """Kinds of leaves below a value."""
 
@@ -66,8 +70,11 @@ class Holds(Flag):
 
 def words(key: object) -> frozenset[str]:
     """Return the lower-case words of a key, `GStateDict` and `g_state_dict` alike; empty for no text."""
-    if not isinstance(key, str):
-        return frozenset()
+    return _words(key) if isinstance(key, str) else frozenset()
+
+
+@lru_cache(maxsize=4096)
+def _words(key: str) -> frozenset[str]:
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", key).lower()
     return frozenset(re.split(r"[^a-z0-9]+", spaced))
 
@@ -146,6 +153,10 @@ class Survey:
     def _below(self, value: object, depth: int) -> Holds:
         found = Holds.OTHER if isinstance(value, Instance) else Holds.NOTHING
         for key, item in children(value):
+            if type(item) in _SCALARS:
+                if Holds.OTHER not in found and not is_filler(key, item):
+                    found |= Holds.OTHER
+                continue
             if is_filler(key, item):
                 continue
             found |= self.holds(item, depth + 1)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ckptkit.errors import InaccessibleError, NotACheckpointError
 from ckptkit.model.source import Source
+from ckptkit.model.torch_layout import layout
 from ckptkit.storage import pointer, torch_file
 from ckptkit.storage.source import FileSource
 from ckptkit.storage.zip import ZipArchive, is_zip
@@ -77,6 +78,11 @@ class Probe:
         if self.zip is not None:
             return torch_file.from_zip(self.zip) if torch_file.is_torch_zip(self.zip) else None
         return torch_file.from_legacy(self.source) if torch_file.is_legacy(self.head) else None
+
+    @cached_property
+    def torch_layout(self) -> str:
+        """Which layout the root of a torch file has (`model.torch_layout`); empty for any other file."""
+        return layout(self.torch.root) if self.torch is not None else ""
 
     def beside(self, *parts: str) -> Path | None:
         """Return the path of a regular file relative to the file's folder; None where there is none."""

@@ -8,7 +8,6 @@ from ckptkit.model.checkpoint import Checkpoint, Note, SourceFile
 from ckptkit.model.contents import Contents
 from ckptkit.model.finding import Verdict
 from ckptkit.model.inert import CodeFact
-from ckptkit.model.torch_layout import layout
 from ckptkit.storage.probe import Probe
 from ckptkit.storage.torch_file import TorchFile
 
@@ -17,7 +16,7 @@ _OBJECT_KINDS = frozenset(("instance", "reference"))
 
 def has_layout(probe: Probe, wanted: str) -> bool:
     """Whether `probe` is a torch file whose root has the layout `wanted`."""
-    return probe.torch is not None and layout(probe.torch.root) == wanted
+    return probe.torch_layout == wanted
 
 
 def read_torch(
