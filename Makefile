@@ -6,7 +6,7 @@ JOBS ?= 2
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format demo fixtures bench clean
+.PHONY: help setup test lint style types layers format demo fixtures bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 12
@@ -22,10 +22,16 @@ $(READY): pyproject.toml constraints.txt
 test: $(READY) ## run every test
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
-lint: $(READY) ## style, formatting, types, layers
+lint: style types layers ## style, formatting, types, layers
+
+style: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(READY)
 	$(BIN)/mypy
+
+layers: $(READY)
 	$(BIN)/lint-imports
 
 format: $(READY) ## let ruff mend what it can
