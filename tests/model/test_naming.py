@@ -61,7 +61,9 @@ def test_integer_keys_are_noted_where_they_name_a_tensor() -> None:
     assert flatten({"a": tensor(1), "b": {0: 5}}).notes == ()
 
 
-@pytest.mark.parametrize("key", [1.5, None, (1,), b"x", True, ClassRef("a", "B"), tensor(1)], ids=lambda v: type(v).__name__)
+@pytest.mark.parametrize(
+    "key", [1.5, None, (1,), b"x", True, ClassRef("a", "B"), tensor(1)], ids=lambda v: type(v).__name__
+)
 def test_keys_that_are_no_part_of_a_name(key: object) -> None:
     with pytest.raises(UnsupportedTensorError, match="which cannot be part of a tensor's name"):
         flatten({"inner": {key: tensor(1)}})
