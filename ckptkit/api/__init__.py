@@ -1,0 +1,11 @@
+"""The pipeline: read, inspect, validate and convert, each a few steps over one checkpoint.
+
+The command line calls exactly these functions; so can any program.
+"""
+
+from ckptkit.api.converting import convert
+from ckptkit.api.inspecting import inspect
+from ckptkit.api.reading import find, read
+from ckptkit.api.validating import validate
+
+__all__ = ["convert", "find", "inspect", "read", "validate"]
