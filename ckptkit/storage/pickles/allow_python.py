@@ -6,7 +6,7 @@ Source: CPython 3.6 to 3.14 (`copyreg`, `enum`, `types`, `typing`, `datetime`, `
 
 from ckptkit.model.inert import ClassRef, Instance
 from ckptkit.storage.pickles import names_python as names
-from ckptkit.storage.pickles.allow_rl import static_method
+from ckptkit.storage.pickles.attributes import attribute
 from ckptkit.storage.pickles.containers import InertDict, InertList
 from ckptkit.storage.pickles.keys import check_key
 from ckptkit.storage.pickles.machine import Entry, Machine, Refuse
@@ -14,12 +14,10 @@ from ckptkit.storage.pickles.nested import look_inside
 from ckptkit.storage.pickles.rules import (
     BARE,
     DESCRIBED,
-    MEMBER,
     REFERENCE,
     describe,
     describe_plain,
     reconstruct,
-    words,
 )
 
 
@@ -140,50 +138,6 @@ def _object(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> Instance:
     return Instance(ref)
 
 
-def _getattr(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> object:
-    """The attribute look-ups that picklers write: enum members, torch functions, dill's `setattr`."""
-    match args:
-        case (
-            ClassRef(module="dill", name="_dill"),
-            "_setattr" | "_delattr" as name,
-            ClassRef(module="builtins"),
-        ):
-            return m.name("builtins", name[1:], m.opcode)
-        case (ClassRef(module="torch._C", name="_VariableFunctionsClass"), str(name)) if name.isidentifier():
-            return m.name("torch", name, m.opcode)
-        case (ClassRef(module="gym.utils.seeding", name="RandomNumberGenerator"), "_generator_ctor" as name):
-            return m.name("gym.utils.seeding", f"RandomNumberGenerator.{name}", m.opcode)
-        case (ClassRef() as cls, str(name)) if _is_enum(m, cls) and name.isidentifier():
-            return Instance(cls, (name,))
-        case (ClassRef() as cls, str(name)) if static_method(cls.module, f"{cls.name}.{name}"):
-            return m.name(cls.module, f"{cls.name}.{name}", m.opcode)
-        case (ClassRef(module=module), str(name)) if name in METHODS and module in METHOD_MODULES:
-            return Instance(ref, args)
-        case (Instance() as made, str(name)) if m.entries.get(id(made.cls)) is BARE and name.isidentifier():
-            return _method(ref, made, name)
-        case (Instance() as made, str(name)) if name.isidentifier() and made_by_value(made):
-            m.has_code = True
-            return Instance(ref, args)
-    raise Refuse("looks up an attribute")
-
-
-def _method(ref: ClassRef, made: Instance, name: str) -> Instance:
-    """Describe a method bound to a described object, such as a hook of a module."""
-    if name.startswith("__"):
-        raise Refuse("looks up an attribute")
-    return Instance(ref, (made, name))
-
-
-def made_by_value(value: Instance) -> bool:
-    """Whether a value is a class by value, or an instance of one."""
-    maker = value.cls if isinstance(value.cls, ClassRef) else value.cls.cls
-    return isinstance(maker, ClassRef) and maker.name in _CLASS_MAKERS
-
-
-def _is_enum(m: Machine, cls: ClassRef) -> bool:
-    return m.entries.get(id(cls)) is MEMBER
-
-
 def _setattr(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> None:
     """What dill sets afterwards: a cell's contents, a class's qualified name."""
     match args:
@@ -217,15 +171,6 @@ def _partial(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> Instance:
     return Instance(ref, args)
 
 
-_CLASS_MAKERS = ("_create_type", "_make_skeleton_class", "_make_skeleton_enum", "_create_namedtuple")
-METHODS = words(
-    "__new__ __init__ __repr__ __str__ __hash__ __eq__ __format__ __reduce_ex__ __or__ __and__ __xor__ "
-    "__ror__ __rand__ __rxor__ __invert__ __setattr__ __getattribute__ __dir__ _generate_next_value_ "
-    "from_bytes fromkeys"
-)
-"""Methods of allowed classes that classes by value refer to."""
-METHOD_MODULES = ("builtins", "enum", "collections")
-"""Modules of those classes."""
 ALLOWED: dict[tuple[str, str], Entry] = {
     **{("builtins", name): REFERENCE for name in (*names.BUILTINS, *names.ERRORS)},
     **{("typing", name): REFERENCE for name in names.TYPING},
@@ -256,7 +201,7 @@ ALLOWED: dict[tuple[str, str], Entry] = {
     ("builtins", "slice"): Entry("slice, described", call=_range),
     ("builtins", "object"): Entry("object, described", call=_object, new=_object),
     ("builtins", "type"): Entry("class of None", call=_type),
-    ("builtins", "getattr"): Entry("attribute look-up of a pickler", call=_getattr),
+    ("builtins", "getattr"): Entry("attribute look-up of a pickler", call=attribute),
     ("builtins", "setattr"): Entry("what dill sets afterwards", call=_setattr),
     ("types", "NoneType"): REFERENCE,
     ("types", "SimpleNamespace"): Entry("namespace, described", call=_object, new=_object),

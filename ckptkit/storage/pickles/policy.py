@@ -4,8 +4,9 @@ import re
 import sys
 
 from ckptkit.storage.pickles import allow_code, allow_numpy, allow_python, allow_rl, allow_torch
+from ckptkit.storage.pickles.attributes import METHOD_MODULES, METHODS
 from ckptkit.storage.pickles.machine import Entry
-from ckptkit.storage.pickles.rules import NAMES, REFERENCE, plain_state, third_party, words
+from ckptkit.storage.pickles.rules import BARE, NAMES, REFERENCE, plain_state, third_party, words
 
 ALLOWED: dict[tuple[str, str], Entry] = {
     **allow_python.ALLOWED,
@@ -112,7 +113,10 @@ def entry_for(module: str, name: str) -> Entry:
 def _odd(module: str, name: str) -> Entry:
     """Return what may be done with a name that is dotted, or no name at all."""
     owner, _, method = name.rpartition(".")
-    if method in allow_python.METHODS and module in allow_python.METHOD_MODULES and owner.isidentifier():
+    if method in METHODS and module in METHOD_MODULES and owner.isidentifier():
+        return REFERENCE
+    torch_method = method.isidentifier() and not method.startswith("__") and owner.isidentifier()
+    if torch_method and allow_torch.torch_family(module, owner) is BARE:
         return REFERENCE
     if allow_rl.static_method(module, name):
         return REFERENCE
