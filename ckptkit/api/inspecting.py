@@ -1,0 +1,65 @@
+"""Say what a checkpoint is and holds."""
+
+import os
+from collections.abc import Iterable
+
+from ckptkit import checks
+from ckptkit.api.reading import PathLike, level_of, read
+from ckptkit.errors import UnknownVersionError
+from ckptkit.model import levels
+from ckptkit.model.checkpoint import Note
+from ckptkit.model.finding import Severity
+from ckptkit.model.results import Inspection, TensorRow
+from ckptkit.model.tensor import Tensor
+from ckptkit.model.tree import tensors_in
+
+NOT_UNDERSTOOD = frozenset({"CK203", "CK204"})
+"""Rules whose violation leaves the meaning of everything else in a manifest open."""
+
+
+def inspect(path: PathLike) -> Inspection:
+    """Say what a checkpoint is and holds, without reading its tensor bytes.
+
+    Raises:
+        CkptkitError: As `read`.
+    """
+    checkpoint = read(path)
+    findings = checks.run(checkpoint, min(1, levels.claimed(checkpoint)))
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    for error in errors:
+        if error.code in NOT_UNDERSTOOD:
+            raise UnknownVersionError(f"{error.code} {error.message}", where=error.path, fix=error.fix)
+    level, lacks = levels.reached(checkpoint, findings, 1, level_of)
+    manifest = (checkpoint.bundle.manifest if checkpoint.bundle else None) or {}
+    return Inspection(
+        path=os.fspath(path),
+        format=checkpoint.format,
+        format_version=checkpoint.format_version,
+        container=checkpoint.container,
+        verdict=checkpoint.verdict,
+        level=level,
+        next_level=lacks,
+        bytes=sum(file.source.size for file in checkpoint.files),
+        content_digest=str(manifest.get("content_digest", "")),
+        tensors=_rows(checkpoint.tensors.items()),
+        training_tensors=_rows(tensors_in(checkpoint.training_state).items()),
+        spaces=checkpoint.spaces,
+        architecture=manifest.get("architecture"),
+        model_config=checkpoint.model_config,
+        training_info=checkpoint.training_info,
+        preprocessing=checkpoint.preprocessing,
+        code=checkpoint.code,
+        globals=checkpoint.globals,
+        dropped=checkpoint.dropped,
+        notes=checkpoint.notes + tuple(Note("finding", f"{e.code} {e.message}", e.location) for e in errors),
+    )
+
+
+def _rows(tensors: Iterable[tuple[str, Tensor]]) -> tuple[TensorRow, ...]:
+    owners: dict[tuple[object, ...], str] = {}
+    rows = []
+    for name, tensor in tensors:
+        owner = owners.setdefault(tensor.identity, name)
+        alias = "" if owner == name else owner
+        rows.append(TensorRow(name, tensor.dtype.name, tensor.shape, tensor.nbytes, alias))
+    return tuple(rows)

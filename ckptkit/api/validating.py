@@ -1,0 +1,99 @@
+"""Check checkpoints against the specification."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ckptkit import checks
+from ckptkit.api.reading import PathLike, find, level_of, read
+from ckptkit.errors import CkptkitError, InaccessibleError, NotACheckpointError, PointerError
+from ckptkit.model import levels
+from ckptkit.model.finding import Finding, Severity, Verdict
+from ckptkit.model.results import Report, Validation
+
+NOT_CHECKED = (InaccessibleError, NotACheckpointError, PointerError)
+"""Errors that leave a check incomplete; every other one is a finding."""
+
+
+def validate(
+    paths: PathLike | Sequence[PathLike],
+    *,
+    level: int | None = None,
+    strict: bool = False,
+    select: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+) -> Report:
+    """Check checkpoints against the specification; every violation is reported at once.
+
+    Args:
+        paths: Files, bundles, or directories to search.
+        level: Level that each must reach; None checks all that each one claims.
+        strict: Refuse unknown manifest fields other than `x-*`.
+        select: Rule codes or prefixes to report; empty for all.
+        ignore: Rule codes or prefixes not to report.
+
+    Returns:
+        One result a checkpoint. A path that holds none has a result that is incomplete.
+    """
+    results = []
+    for path in [paths] if isinstance(paths, str | os.PathLike) else paths:
+        results += list(_validate_path(path, level, strict=strict))
+    chosen = tuple(_selected(result, tuple(select), tuple(ignore)) for result in results)
+    return Report(chosen)
+
+
+def _validate_path(path: PathLike, level: int | None, *, strict: bool) -> Iterator[Validation]:
+    empty = True
+    try:
+        for found in find(path):
+            empty = False
+            yield _validate_one(found, level, strict=strict)
+    except CkptkitError as error:
+        empty = False
+        yield _unread(os.fspath(path), error)
+    if empty:
+        nothing = NotACheckpointError("no checkpoint in this directory", where=os.fspath(path))
+        yield _unread(os.fspath(path), nothing)
+
+
+def _validate_one(path: Path, level: int | None, *, strict: bool) -> Validation:
+    name = str(path)
+    try:
+        checkpoint = read(path)
+    except CkptkitError as error:
+        return _unread(name, error)
+    claimed = levels.claimed(checkpoint)
+    checked = claimed if level is None else min(level, claimed)
+    findings = list(checks.run(checkpoint, checked, strict=strict))
+    achieved, lacks = levels.reached(checkpoint, findings, checked, level_of)
+    if level is not None and achieved < level and not _explains(findings, level):
+        message = f"level {level} {levels.NAMES[level]} is asked for; it reaches {achieved}"
+        findings.append(Finding("CK108", Severity.ERROR, message, name, fix=lacks))
+    absent = any(finding.code == PointerError.code for finding in findings)
+    incomplete = "content not present" if absent else ""
+    return Validation(name, achieved, checkpoint.verdict, tuple(findings), incomplete, lacks)
+
+
+def _explains(findings: Iterable[Finding], level: int) -> bool:
+    """Whether an error already says why `level` is not reached."""
+    return any(f.severity is Severity.ERROR and level_of(f.code) <= level for f in findings)
+
+
+def _unread(path: str, error: CkptkitError) -> Validation:
+    """Return the result for a path that could not be read: a finding, or an incomplete check."""
+    verdicts = {"CK102": Verdict.UNSAFE, "CK101": Verdict.MALFORMED, "CK106": Verdict.MALFORMED}
+    verdict = verdicts.get(error.code, Verdict.UNSUPPORTED)
+    message = f"{error.where}: {error.what}" if error.where not in ("", path) else error.what
+    finding = Finding(error.code, Severity.ERROR, message, path, fix=error.fix)
+    incomplete = error.what if isinstance(error, NOT_CHECKED) else ""
+    return Validation(path, levels.UNREADABLE, verdict, (finding,), incomplete)
+
+
+def _selected(result: Validation, select: tuple[str, ...], ignore: tuple[str, ...]) -> Validation:
+    kept = tuple(
+        finding
+        for finding in result.findings
+        if (not select or finding.code.startswith(select)) and not finding.code.startswith(ignore or ("-",))
+    )
+    return replace(result, findings=kept)
