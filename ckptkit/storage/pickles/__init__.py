@@ -83,5 +83,5 @@ def load(
     machine = Machine(data, where, entry_for, canonical, start, persistent, max(depth, outer_depth.get()))
     with _collector_paused():
         end = machine.run(TABLE)
-        machine.guard(lambda: check_tree(machine.root, where))
-    return Pickle(machine.root, end, machine.verdict, tuple(machine.uses()), tuple(machine.facts))
+        machine.guard(lambda: check_tree(machine.root, where, end - start))
+    return Pickle(machine.root, end, machine.verdict, tuple(machine.uses()), machine.code_facts())

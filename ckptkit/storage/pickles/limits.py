@@ -6,7 +6,7 @@ MAX_CONTAINERS = 1_500_000
 """Tuples, lists, dicts, sets and described objects that one stream may make."""
 MAX_STACK = 1_000_000
 """Values on the stack."""
-MAX_MEMO = 1_500_000
+MAX_MEMO = 800_000
 """Memo entries."""
 MAX_MARKS = 10_000
 """Marks that wait for their opcode at one time."""
@@ -20,8 +20,10 @@ MAX_FACTS = 20_000
 """Code facts and names of globals that are kept."""
 MAX_DEPTH = 100
 """Plain containers inside plain containers."""
-MAX_UNROLLED = 10_000_000
-"""Nodes of a plain tree when everything that it shares is written out."""
+UNROLLED_PER_BYTE = 8
+UNROLLED_FREE = 1_000_000
+"""Size of a plain tree when everything that it shares is written out (a node counts one, and one more for
+each 16 bytes of text, bytes or array): so much for each byte of the stream, and so much for any."""
 MAX_KEY_NODES = 200
 """Nodes of a tuple that is a dictionary key or a set element."""
 MAX_NAME = 1000

@@ -255,6 +255,13 @@ class Machine:
             return Verdict.UNSAFE
         return Verdict.CONTAINS_CODE if self.has_code else Verdict.DATA_ONLY
 
+    def code_facts(self) -> tuple[CodeFact, ...]:
+        """Return the code seen; a class whose instance was made is not listed as a reference too."""
+        made = {(fact.name, fact.where) for fact in self.facts if fact.kind == "instance"}
+        return tuple(
+            fact for fact in self.facts if fact.kind != "reference" or (fact.name, fact.where) not in made
+        )
+
     def uses(self) -> Iterable[GlobalUse]:
         """Yield every global that the stream names, then those of pickles inside it."""
         for (module, name), sight in self.sights.items():

@@ -222,6 +222,15 @@ def seeds() -> list[bytes]:
 
 
 INNER = b"\x80\x02" + b"N0" * 100_000 + b"N."
+
+
+def nested(levels: int) -> bytes:
+    data = INNER
+    for _ in range(levels):
+        data = pickle.dumps(data)
+    return data
+
+
 BOMBS = {
     "dicts": b"(" + b"}" * 2_500_000,
     "lists": b"(" + b"]" * 2_500_000,
@@ -232,7 +241,7 @@ BOMBS = {
     "deep lists": b"]" * 1_000_000 + b"a" * 999_999 + b".",
     "deep tuples": b")" + b"\x85" * 1_400_000 + b".",
     "exponential tuple": b")" + b"2\x86" * 60 + b".",
-    "exponential list": b"]" + b"q\x00]h\x00ah\x00a" * 60 + b".",
+    "exponential list": b"]q\x000" + b"]h\x00ah\x00aq\x000" * 60 + b"h\x00.",
     "exponential key": b"}" + b")" + b"2\x86" * 60 + b"Ns.",
     "deep key": b"}" + b")" + b"\x85" * 1_000_000 + b"Ns.",
     "big integer": b"\x8b" + struct.pack("<i", 5_000_000) + b"\x01" * 5_000_000 + b".",
@@ -253,16 +262,33 @@ BOMBS = {
     + name("builtins", "bytearray")
     + b"q\x01("
     + b"h\x01h\x00\x85R" * 5000,
-    "frames": b"\x80\x04" + (b"\x95" + struct.pack("<Q", 2) + b"N0") * 500_000,
-    "nested pickles": b"\x80\x02(" + (b"B" + struct.pack("<I", len(INNER)) + INNER) * 50,
+    "nested pickles": text(INNER.decode("latin1"))
+    + b"q\x000"
+    + text("latin1")
+    + b"q\x010"
+    + name("_codecs", "encode")
+    + b"q\x020("
+    + b"h\x02h\x00h\x01\x86R" * 5000
+    + b"t.",
+    "shared leaves": b"](" + b"N" * 10_000 + b"eq\x000](" + b"h\x00" * 10_000 + b"e.",
+    "shared text": text("a" * 1_000_000) + b"q\x000](" + b"h\x00" * 10_000 + b"e.",
+    "shared through objects": name("third", "Party")
+    + b")\x81}"
+    + text("a")
+    + b"]q\x000"
+    + b"]h\x00ah\x00aq\x000" * 60
+    + b"h\x00sb.",
+    "nested deeper": nested(40),
 }
 
 
 @pytest.mark.parametrize("case", BOMBS)
 def test_bombs_cost_little(case: str) -> None:
     started = time.perf_counter()
-    with pytest.raises(CkptkitError):
+    with pytest.raises(CkptkitError) as caught:
         read(BOMBS[case])
+    assert "truncated" not in str(caught.value)
+    assert "left on the stack" not in str(caught.value)
     assert time.perf_counter() - started < 6
 
 
