@@ -12,6 +12,8 @@ from ckptkit.model import levels
 from ckptkit.model.finding import Finding, Severity, Verdict
 from ckptkit.model.results import Report, Validation
 
+VERIFIABLE = 2
+"""The level whose checks read every byte."""
 NOT_CHECKED = (InaccessibleError, NotACheckpointError, PointerError)
 """Errors that leave a check incomplete; every other one is a finding."""
 
@@ -64,8 +66,10 @@ def _validate_one(path: Path, level: int | None, *, strict: bool) -> Validation:
     except CkptkitError as error:
         return _unread(name, error)
     claimed = levels.claimed(checkpoint)
-    checked = claimed if level is None else min(level, claimed)
-    findings = list(checks.run(checkpoint, checked, strict=strict))
+    wanted = max(claimed, VERIFIABLE) if level is None else level
+    checked = min(wanted, claimed)
+    # Beyond what it claims, too: a legacy file's own checksums are compared like a bundle's digests.
+    findings = list(checks.run(checkpoint, wanted, strict=strict))
     achieved, lacks = levels.reached(checkpoint, findings, checked, level_of)
     if level is not None and achieved < level and not _explains(findings, level):
         message = f"level {level} {levels.NAMES[level]} is asked for; it reaches {achieved}"

@@ -1,6 +1,8 @@
 """Each rule fires on the fault that it is for, once, and says where it is."""
 
 import copy
+import io
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,7 +11,7 @@ import pytest
 from ckptkit import checks
 from ckptkit.errors import CkptkitError
 from ckptkit.model.bundle import HeaderEntry, MemberFacts
-from ckptkit.model.checkpoint import Checkpoint, Note
+from ckptkit.model.checkpoint import Checkpoint, Note, SourceFile
 from ckptkit.model.finding import Severity, Verdict
 from ckptkit.model.inert import CodeFact, GlobalUse
 from ckptkit.model.tensor import Storage, Tensor
@@ -102,6 +104,15 @@ def oversized_storage() -> Checkpoint:
     return replace(torch_dict(), tensors={**torch_dict().tensors, "a.bias": held})
 
 
+def with_flipped_weights() -> Checkpoint:
+    """Return a legacy file, one bit of whose stored member is not what its CRC was made of."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("model/data/0", b"weights")
+    data = packed.getvalue().replace(b"weights", b"veights")
+    return replace(LEGACY, files=(SourceFile("ppo.zip", "weights", MemorySource(data, "ppo.zip")),))
+
+
 def with_pointer(digest: str | None) -> Checkpoint:
     """Put a pointer in the place of the model's file; None for the digest that is recorded."""
     bundle = deploy().bundle
@@ -180,6 +191,7 @@ CASES: list[tuple[str, Callable[[], Checkpoint], str]] = [
     ("CK311", oversized_storage, "a.bias"),
     ("CK312", lambda: with_extra("policy.pth", b"\x80\x02}q\x00."), "a pickle"),
     ("CK312", lambda: with_extra("old.zip", b"PK\x03\x04" + bytes(30)), "a zip archive"),
+    ("CK313", with_flipped_weights, "CRC"),
 ]
 """Rule, checkpoint with exactly one fault, and part of the message."""
 
