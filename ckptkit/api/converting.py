@@ -2,15 +2,13 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
-from ckptkit import checks, recovery, writers
+from ckptkit import writers
+from ckptkit.api.preparing import refuse_unfit, with_architecture
 from ckptkit.api.reading import PathLike, read
-from ckptkit.errors import LevelError, ManifestError, UnsafeCheckpointError
-from ckptkit.model.checkpoint import Checkpoint, Note
-from ckptkit.model.finding import Severity, Verdict
-from ckptkit.model.manifest import carried
+from ckptkit.errors import LevelError
+from ckptkit.model.checkpoint import Note
 from ckptkit.model.recovered import Hints
 from ckptkit.model.results import Receipt
 
@@ -44,8 +42,8 @@ def convert(  # noqa: PLR0913 - one parameter an option of the command
     """
     writer = writers.find(to)
     checkpoint = read(source)
-    _refuse_unfit(checkpoint)
-    checkpoint = _with_architecture(checkpoint, Hints(input_shape, tuple(assume)))
+    refuse_unfit(checkpoint)
+    checkpoint = with_architecture(checkpoint, Hints(input_shape, tuple(assume)))
     level = 2
     if require_level > level:
         raise LevelError(
@@ -70,39 +68,7 @@ def convert(  # noqa: PLR0913 - one parameter an option of the command
     )
 
 
-def _with_architecture(checkpoint: Checkpoint, hints: Hints) -> Checkpoint:
-    """Return `checkpoint` with its architecture, as far as it can be known.
-
-    What a v2 encoding says of its architecture stands, unless the user vouches for more.
-    """
-    if checkpoint.bundle is not None and (hints == Hints() or carried(checkpoint).get("architecture")):
-        return checkpoint
-    found = recovery.recover(checkpoint, hints)
-    return replace(checkpoint, architecture=found.architecture(), recovery=found.report())
-
-
 def _unused_hints(input_shape: tuple[int, ...] | None, assume: Sequence[str]) -> tuple[Note, ...]:
     given = (["--input-shape"] if input_shape else []) + [f"--assume {name}" for name in assume]
     message = "no architecture is built from it in this version; nothing was assumed"
     return tuple(Note("unused-hint", message, hint) for hint in given)
-
-
-def _refuse_unfit(checkpoint: Checkpoint) -> None:
-    """Raise if `checkpoint` must not become a bundle."""
-    if checkpoint.verdict is Verdict.UNSAFE:
-        named = [f"{use.module}.{use.name}" for use in checkpoint.globals if not use.allowed]
-        raise UnsafeCheckpointError(
-            f"its pickle names what no checkpoint needs: {', '.join(dict.fromkeys(named))}",
-            where=checkpoint.path,
-            fix="do not load it; nothing of it was executed or converted",
-        )
-    if checkpoint.verdict is Verdict.CONTAINS_CODE and not checkpoint.carries_code:
-        raise UnsafeCheckpointError(
-            f"a {checkpoint.format} file carries code, which that format never needs",
-            where=checkpoint.path,
-            fix="see `ckptkit inspect`; nothing of it was executed or converted",
-        )
-    errors = [f for f in checks.run(checkpoint, 1) if f.severity is Severity.ERROR]
-    if errors and checkpoint.bundle is not None:
-        more = f" (and {len(errors) - 1} more; ckptkit validate lists them)" if len(errors) > 1 else ""
-        raise ManifestError(f"{errors[0].code} {errors[0].message}{more}", where=checkpoint.path)
