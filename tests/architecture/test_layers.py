@@ -1,5 +1,6 @@
 """The layers of the package, as import-linter knows them from pyproject.toml."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,5 +14,6 @@ def test_import_linter_keeps_every_contract() -> None:
         [sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stdout + run.stderr
-    assert "0 broken" in run.stdout
-    assert "3 kept" in run.stdout
+    kept = re.search(r"(\d+) kept, 0 broken", run.stdout)
+    assert kept
+    assert int(kept[1]) >= 3
