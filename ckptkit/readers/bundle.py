@@ -19,7 +19,7 @@ from ckptkit.storage import pointer
 from ckptkit.storage.folder import Found, files
 from ckptkit.storage.probe import Probe
 from ckptkit.storage.safetensors_file import SafetensorsFile, open_safetensors
-from ckptkit.storage.source import FileSource
+from ckptkit.storage.source import FileSource, MemorySource
 
 ID = "deploy"
 _DIGEST_LINE = re.compile(rf"([0-9a-f]{{64}})  {re.escape(NAME)}\n")
@@ -32,7 +32,8 @@ Row = Mapping[str, object]
 
 def _recognises(probe: Probe) -> bool:
     if probe.is_directory:
-        return (probe.path / NAME).is_file()
+        # A bundle that has lost its manifest is still one: its weights must not pass for a file of their own.
+        return any((probe.path / name).is_file() for name in (NAME, DIGEST_NAME))
     # The name belongs to the format: a manifest means something only beside its bundle's files.
     return probe.path.name == NAME and (probe.head[:1] == b"{" or pointer.parse(probe.head) is not None)
 
@@ -48,11 +49,7 @@ def _read(probe: Probe) -> Checkpoint:
     found = {one.path: one for one in files(folder)}
     manifest_source = _manifest_source(folder)
     data = manifest_source.read(0, min(manifest_source.size, ijson.MAX_BYTES + 1))
-    examined = ijson.examine(data)
-    manifest = examined.value if isinstance(examined.value, dict) else None
-    problems = examined.problems
-    if manifest is None and not problems:
-        problems = ("the manifest is no JSON object",)
+    manifest, problems = _parse(data) if NAME in found else (None, (f"{NAME} is missing",))
     recorded = _recorded(found.pop(DIGEST_NAME, None))
     found.pop(NAME, None)
     weights = dict(_weights(found, manifest or {}))
@@ -86,7 +83,16 @@ def _read(probe: Probe) -> Checkpoint:
     )
 
 
-def _manifest_source(folder: Path) -> FileSource:
+def _parse(data: bytes) -> tuple[dict[str, object] | None, tuple[str, ...]]:
+    examined = ijson.examine(data)
+    if isinstance(examined.value, dict):
+        return examined.value, examined.problems
+    return None, examined.problems or ("the manifest is no JSON object",)
+
+
+def _manifest_source(folder: Path) -> Source:
+    if not (folder / NAME).is_file():
+        return MemorySource(b"", str(folder / NAME))
     source = FileSource(folder / NAME)
     what = pointer.parse(source.read(0, min(source.size, pointer.MAX_POINTER_BYTES)))
     if what is not None:

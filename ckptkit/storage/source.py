@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Callable
 
 from ckptkit.errors import InaccessibleError, NotACheckpointError, UnreadableCheckpointError
 from ckptkit.model.source import Source
@@ -65,8 +66,10 @@ class FileSource:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def __del__(self) -> None:
-        self.close()
+    def __del__(self, closing: Callable[[int], None] = os.close) -> None:
+        # Bound early: modules may be gone when the interpreter ends.
+        if self._descriptor >= 0:
+            closing(self._descriptor)
 
 
 class Window:

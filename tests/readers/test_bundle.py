@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ckptkit import readers
+from ckptkit import readers, validate
 from ckptkit.errors import NotACheckpointError, PointerError
 from ckptkit.model.bundle import BundleFacts
 from ckptkit.model.checkpoint import Checkpoint
@@ -95,6 +95,7 @@ def test_the_manifest_itself_names_its_bundle(folder: Path) -> None:
 
 def test_a_manifest_under_another_name_is_none(folder: Path) -> None:
     (folder / "ckpt.json").rename(folder / "other.json")
+    (folder / "ckpt.json.sha256").unlink()
     for path in (folder, folder / "other.json"):
         with pytest.raises(NotACheckpointError):
             readers.find(Probe(path))
@@ -206,3 +207,12 @@ def test_odd_fields_are_left_to_the_checks(folder: Path, field: str, value: obje
     assert made.bundle is not None
     assert made.bundle.manifest == manifest | {field: value}
     to_json(made.model_config)
+
+
+def test_a_lost_manifest_is_missed_and_the_weights_are_no_file_of_their_own(folder: Path) -> None:
+    (folder / "ckpt.json").unlink()
+    broken = facts(folder)
+    assert broken.manifest is None
+    assert broken.parse_problems == ("ckpt.json is missing",)
+    (result,) = validate(folder).results
+    assert {"CK201", "CK309"} <= {finding.code for finding in result.findings}
