@@ -1,14 +1,21 @@
 """Shape inference over a whole graph, and its fit with the tensors of a checkpoint."""
 
+import json
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ckptkit.errors import ArchitectureError
-from ckptkit.layers import Attrs, LayerType, Parameter, layer_type
+from ckptkit.layers import FLOATS, Attrs, LayerType, Parameter, elements, expect, layer_type
 from ckptkit.model.architecture import Graph, Layer, ValueType
 from ckptkit.model.tensor import Tensor
 
-FLOATS = frozenset({"F16", "BF16", "F32", "F64"})
+SCHEMA = "architecture-1.0"
+MOST_ELEMENTS = 1 << 26
+"""Most elements of a value for each element of the batch (`spec/limits.md`)."""
+MOST_AXES = 8
+LAYER = re.compile(r"/graph/layers/([0-9]+)(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,24 +50,47 @@ def infer(graph: Graph) -> tuple[Step, ...]:
     """Resolve every layer of `graph` in order.
 
     Raises:
-        ArchitectureError: A layer takes a value that does not exist yet (a cycle, or a typing
-            error), has an unknown type or attribute, or cannot take the shapes it is given; the
-            message names the layer.
+        ArchitectureError: The graph breaks the schema, a layer takes a value that does not exist yet
+            (a cycle, or a typing error) or cannot take the shapes it is given, a name or a tensor is
+            given out twice, or a value is over `MOST_ELEMENTS`; the message names the layer.
     """
-    known: dict[str, ValueType] = dict(graph.inputs)
+    check(graph)
+    known: dict[str, ValueType] = {}
+    owners: dict[str, str] = {}
     steps = []
+    for name, value in graph.inputs.items():
+        with _naming(f"input {name}"):
+            _bound(value)
+            known[name] = value
     for layer in graph.layers:
-        try:
-            step = _step(layer, known)
-        except ArchitectureError as error:
-            raise ArchitectureError(error.what, where=f"layer {layer.name}", fix=error.fix) from error
-        for index, value in enumerate(step.gives):
-            known[reference(layer.name, index)] = value
-        steps.append(step)
+        with _naming(f"layer {layer.name}"):
+            steps.append(_step(layer, known))
+            _own(steps[-1], owners)
     for name, taken in graph.outputs.items():
-        if taken not in known:
-            raise ArchitectureError(f"is taken from {taken!r}, which no layer gives", where=f"output {name}")
+        with _naming(f"output {name}"):
+            expect(taken in known, f"is taken from {taken!r}, which no layer gives")
+            expect(0 not in known[taken].shape, "is a value without elements")
+            expect(name not in graph.inputs, "an input has the same name")
     return tuple(steps)
+
+
+def check(graph: Graph) -> None:
+    """Refuse a graph that the schema of architectures does not allow.
+
+    Raises:
+        ArchitectureError: The first problem, with the name of the layer that has it.
+    """
+    from ckptkit import schema
+
+    try:
+        document = json.loads(json.dumps(graph.to_json(), allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ArchitectureError(f"the graph is not plain JSON: {error}") from error
+    for problem in schema.validate(SCHEMA, {"schema": SCHEMA, "graph": document}):
+        found = LAYER.match(problem.pointer)
+        where = f"layer {graph.layers[int(found[1])].name}" if found else problem.pointer
+        part = found[2] if found else ""
+        raise ArchitectureError(f"{part.strip('/')} {problem.message}".strip(), where=where)
 
 
 def reference(layer: str, index: int) -> str:
@@ -68,24 +98,50 @@ def reference(layer: str, index: int) -> str:
     return f"{layer}:{index}" if index else layer
 
 
-def _step(layer: Layer, known: Mapping[str, ValueType]) -> Step:
-    if layer.name in known:
-        raise ArchitectureError("the name is taken already")
+@contextmanager
+def _naming(where: str) -> Iterator[None]:
+    """Put a place into an error that has none."""
+    try:
+        yield
+    except ArchitectureError as error:
+        raise ArchitectureError(error.what, where=error.where or where, fix=error.fix) from error
+
+
+def _step(layer: Layer, known: dict[str, ValueType]) -> Step:
     kind = layer_type(layer.type)
     takes = []
     for value in layer.inputs:
-        if value not in known:
-            raise ArchitectureError(f"takes {value!r}, which nothing before it gives")
+        expect(value in known, f"takes {value!r}, which nothing before it gives")
         takes.append(known[value])
     attrs = {**kind.defaults, **layer.attrs}
-    try:
-        gives = tuple(kind.infer(attrs, takes))
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        message = (
-            f"{layer.type} cannot take {len(takes)} inputs with attributes {dict(layer.attrs)}: {error!r}"
-        )
-        raise ArchitectureError(message) from error
+    count = len(takes)
+    expect(all(0 not in value.shape for value in takes), "takes a value without elements")
+    fits = count > 0 if kind.takes is None else count in kind.takes
+    wanted = "one input or more" if kind.takes is None else " or ".join(map(str, kind.takes))
+    expect(fits, f"{layer.type} takes {wanted}, got {count}")
+    gives = tuple(kind.infer(attrs, takes))
+    for index, given in enumerate(gives):
+        name = reference(layer.name, index)
+        expect(name not in known, f"the name {name!r} is taken already")
+        _bound(given)
+        known[name] = given
     return Step(layer, kind, attrs, tuple(takes), gives)
+
+
+def _bound(value: ValueType) -> None:
+    """Keep hostile sizes from being computed with."""
+    expect(elements(value) <= MOST_ELEMENTS, f"{value} has more than {MOST_ELEMENTS} elements")
+    expect(len(value.shape) <= MOST_AXES, f"{value} has more than {MOST_AXES} axes")
+    expect(value.shape.count(None) <= 1, f"{value} has more than one batch axis")
+
+
+def _own(step: Step, owners: dict[str, str]) -> None:
+    """Give each tensor of a layer to it alone."""
+    for path in (step.layer.name, *step.layer.aliases):
+        for name in step.kind.parameters(step.attrs):
+            full = join(path, name)
+            expect(full not in owners, f"owns {full}, which {owners.get(full)} owns already")
+            owners[full] = step.layer.name
 
 
 def misfits(steps: tuple[Step, ...], tensors: Mapping[str, Tensor]) -> Iterator[tuple[str, str]]:

@@ -5,8 +5,9 @@ type. A module defines `LAYERS`, a tuple of them; discovery finds it.
 """
 
 import importlib
+import math
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 Attrs = Mapping[str, Any]
 Types = Sequence[ValueType]
+FLOATS = frozenset({"F16", "BF16", "F32", "F64"})
+"""Element types that a tensor may be stored in where a layer computes with float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Parameter:
 
     Attributes:
         shape: Sizes as the state dict has them.
-        dtype: Safetensors spelling; floating types may be any of F16, BF16, F32, F64.
+        dtype: Safetensors spelling; where it is one of `FLOATS`, the tensor may be any of them.
         buffer: Whether torch registers it as a buffer.
         optional: Whether the state dict may lack it.
     """
@@ -45,12 +48,14 @@ class LayerType:
     Attributes:
         type: PyTorch's own name where it has one.
         summary: One line for the specification.
-        infer: Types of the outputs from those of the inputs.
+        infer: Types of the outputs from those of the inputs. The attributes are valid under the
+            schema and the number of inputs is one of `takes`; all else is for it to check.
         onnx: Adds nodes; takes and returns value names.
         torch: Makes what is called with the inputs: a `torch.nn.Module` whose parameter names are
             those of `parameters`, or a plain function for a layer that has none.
-        parameters: The tensors it owns, by their names below the layer's.
+        parameters: The tensors it owns, by their names below the layer's, in torch's order.
         defaults: Attribute values that may be left out.
+        takes: Possible numbers of inputs; None for one or more.
     """
 
     type: str
@@ -60,6 +65,7 @@ class LayerType:
     torch: Callable[[Attrs], Callable[..., Any]]
     parameters: Callable[[Attrs], Mapping[str, Parameter]] = lambda _: {}
     defaults: Attrs = field(default_factory=dict)
+    takes: Collection[int] | None = (1,)
 
 
 @cache
@@ -84,15 +90,28 @@ def layer_type(name: str) -> LayerType:
     return kind
 
 
-def features(value: ValueType) -> int:
-    """Return the size of the last axis.
+def torch_nn(name: str) -> Callable[[Attrs], Callable[..., Any]]:
+    """Return a maker of the `torch.nn` module `name`, whose arguments the attributes are."""
 
-    Raises:
-        ArchitectureError: There is none, or it is the batch.
-    """
-    if not value.shape or value.shape[-1] is None:
-        raise ArchitectureError(f"needs a last axis of fixed size, got {value}")
-    return value.shape[-1]
+    def make(attrs: Attrs) -> Callable[..., Any]:
+        from torch import nn
+
+        made: Callable[..., Any] = getattr(nn, name)(**attrs)
+        return made
+
+    return make
+
+
+def own_module(name: str) -> Callable[[Attrs], Callable[..., Any]]:
+    """Return a maker of the module `name` of `ckptkit.nn`, whose arguments the attributes are."""
+
+    def make(attrs: Attrs) -> Callable[..., Any]:
+        from ckptkit.nn import modules
+
+        made: Callable[..., Any] = getattr(modules, name)(**attrs)
+        return made
+
+    return make
 
 
 def expect(condition: object, message: str) -> None:
@@ -105,7 +124,60 @@ def expect(condition: object, message: str) -> None:
         raise ArchitectureError(message)
 
 
-def same_shape(types: Types) -> Shape:
+def expect_float(*types: ValueType) -> None:
+    """Refuse inputs that are not float32.
+
+    Raises:
+        ArchitectureError: One is of another type.
+    """
+    for value in types:
+        expect(value.dtype == "F32", f"takes F32, got {value}")
+
+
+def expect_features(value: ValueType, size: int) -> None:
+    """Refuse what is not float32, or has another size than `size` along its last axis.
+
+    Raises:
+        ArchitectureError: So it is.
+    """
+    expect_float(value)
+    expect(value.shape and value.shape[-1] == size, f"takes {size} features, got {value}")
+
+
+def expect_channels(value: ValueType, channels: int, ranks: Collection[int]) -> None:
+    """Refuse what is not float32 of (batch, channels, …) with one of `ranks` axes.
+
+    Raises:
+        ArchitectureError: So it is.
+    """
+    expect_float(value)
+    expect(
+        len(value.shape) in ranks and value.shape[0] is None and value.shape[1] == channels,
+        f"takes (batch, {channels}, …) of {' or '.join(map(str, sorted(ranks)))} axes, got {value}",
+    )
+    behind_batch(value)
+
+
+def behind_batch(value: ValueType) -> tuple[int, ...]:
+    """Return the sizes behind the leading batch axis.
+
+    Raises:
+        ArchitectureError: The first axis, or another one, is not what it must be for that.
+    """
+    sizes = tuple(size for size in value.shape[1:] if size is not None)
+    expect(
+        value.shape[:1] == (None,) and len(sizes) == len(value.shape) - 1,
+        f"takes a leading batch axis, got {value}",
+    )
+    return sizes
+
+
+def elements(value: ValueType) -> int:
+    """Return how many elements a value has for each element of the batch."""
+    return math.prod(size for size in value.shape if size is not None)
+
+
+def broadcast(types: Types) -> Shape:
     """Return the numpy-style broadcast of the shapes of `types`.
 
     Raises:
@@ -113,9 +185,9 @@ def same_shape(types: Types) -> Shape:
     """
     shape: list[int | None] = []
     longest = max(len(value.shape) for value in types)
-    for axis in range(longest):
-        sizes = {v.shape[axis - longest + len(v.shape)] for v in types if axis - longest + len(v.shape) >= 0}
-        sizes.discard(1) if len(sizes) > 1 else None
-        expect(len(sizes) == 1, f"shapes do not broadcast: {', '.join(str(value) for value in types)}")
-        shape.append(sizes.pop())
+    padded = [(1,) * (longest - len(value.shape)) + value.shape for value in types]
+    for sizes in zip(*padded, strict=True):
+        found = {size for size in sizes if size != 1}
+        expect(len(found) <= 1, f"shapes do not broadcast: {', '.join(map(str, types))}")
+        shape.append(found.pop() if found else 1)
     return tuple(shape)

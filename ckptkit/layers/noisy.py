@@ -3,19 +3,18 @@
 Source: Fortunato et al. 2018 (arXiv:1706.10295), factorised noise, section 3.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-from ckptkit.layers import Attrs, LayerType, Parameter, Types, expect, features
+from ckptkit.layers import Attrs, LayerType, Parameter, Types, expect_features, own_module
+from ckptkit.layers.linear import affine
 from ckptkit.layers.onnx_scope import OnnxScope
 from ckptkit.model.architecture import ValueType
 
 
 def _infer(attrs: Attrs, types: Types) -> Sequence[ValueType]:
-    expect(
-        features(types[0]) == attrs["in_features"], f"takes {attrs['in_features']} features, got {types[0]}"
-    )
-    return [ValueType("F32", (*types[0].shape[:-1], attrs["out_features"]))]
+    (value,) = types
+    expect_features(value, attrs["in_features"])
+    return [ValueType("F32", (*value.shape[:-1], attrs["out_features"]))]
 
 
 def _parameters(attrs: Attrs) -> Mapping[str, Parameter]:
@@ -31,13 +30,8 @@ def _parameters(attrs: Attrs) -> Mapping[str, Parameter]:
 
 
 def _onnx(scope: OnnxScope, _: Attrs, inputs: Sequence[str]) -> Sequence[str]:
-    return scope.node("Gemm", [inputs[0], scope.parameter("weight_mu"), scope.parameter("bias_mu")], transB=1)
-
-
-def _torch(attrs: Attrs) -> Callable[..., Any]:
-    from ckptkit.nn import modules
-
-    return modules.NoisyLinear(**attrs)
+    weight, bias = scope.parameter("weight_mu"), scope.parameter("bias_mu")
+    return [affine(scope, inputs[0], weight, [bias], len(scope.types[0].shape))]
 
 
 LAYERS = (
@@ -47,7 +41,7 @@ LAYERS = (
         infer=_infer,
         parameters=_parameters,
         onnx=_onnx,
-        torch=_torch,
+        torch=own_module("NoisyLinear"),
         defaults={"std_init": 0.5},
     ),
 )

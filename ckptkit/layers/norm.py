@@ -3,33 +3,29 @@
 Sources: torch 2.13, `torch/nn/modules/batchnorm.py` and `normalization.py`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 
-from ckptkit.layers import Attrs, LayerType, Parameter, Types, expect, features
+from ckptkit.layers import (
+    Attrs,
+    LayerType,
+    Parameter,
+    Types,
+    behind_batch,
+    expect,
+    expect_channels,
+    expect_features,
+    expect_float,
+    torch_nn,
+)
 from ckptkit.layers.onnx_scope import OnnxScope
 from ckptkit.model.architecture import ValueType
 
 
-def _module(name: str) -> Callable[[Attrs], Callable[..., object]]:
-    def make(attrs: Attrs) -> Callable[..., object]:
-        from torch import nn
-
-        made: Callable[..., object] = getattr(nn, name)(**attrs)
-        return made
-
-    return make
-
-
 def _batch_norm(rank: int) -> LayerType:
     def infer(attrs: Attrs, types: Types) -> Sequence[ValueType]:
-        (value,) = types
-        expect(
-            len(value.shape) in ({2, 3} if rank == 1 else {rank + 2}), f"BatchNorm{rank}d cannot take {value}"
-        )
-        expect(
-            value.shape[1] == attrs["num_features"], f"takes {attrs['num_features']} features, got {value}"
-        )
-        return [value]
+        expect_channels(types[0], attrs["num_features"], {2, 3} if rank == 1 else {rank + 2})
+        return types
 
     return LayerType(
         type=f"BatchNorm{rank}d",
@@ -37,7 +33,7 @@ def _batch_norm(rank: int) -> LayerType:
         infer=infer,
         parameters=_batch_parameters,
         onnx=_batch_onnx,
-        torch=_module(f"BatchNorm{rank}d"),
+        torch=torch_nn(f"BatchNorm{rank}d"),
         defaults={"eps": 1e-5, "momentum": 0.1, "affine": True},
     )
 
@@ -66,9 +62,10 @@ def _batch_onnx(scope: OnnxScope, attrs: Attrs, inputs: Sequence[str]) -> Sequen
 
 def _layer_infer(attrs: Attrs, types: Types) -> Sequence[ValueType]:
     (value,) = types
+    expect_float(value)
     shape = tuple(attrs["normalized_shape"])
     expect(value.shape[-len(shape) :] == shape, f"normalises {list(shape)}, got {value}")
-    return [value]
+    return types
 
 
 def _affine(shape: tuple[int, ...], weight: bool, bias: bool) -> Mapping[str, Parameter]:
@@ -92,12 +89,8 @@ def _layer_onnx(scope: OnnxScope, attrs: Attrs, inputs: Sequence[str]) -> Sequen
 
 
 def _rms_infer(attrs: Attrs, types: Types) -> Sequence[ValueType]:
-    (value,) = types
-    expect(
-        [features(value)] == list(attrs["normalized_shape"]),
-        f"normalises {attrs['normalized_shape']}, got {value}",
-    )
-    return [value]
+    expect_features(types[0], attrs["normalized_shape"][0])
+    return types
 
 
 def _rms_parameters(attrs: Attrs) -> Mapping[str, Parameter]:
@@ -116,35 +109,26 @@ def _rms_onnx(scope: OnnxScope, attrs: Attrs, inputs: Sequence[str]) -> Sequence
 
 def _group_infer(attrs: Attrs, types: Types) -> Sequence[ValueType]:
     (value,) = types
-    expect(
-        len(value.shape) >= 2 and value.shape[1] == attrs["num_channels"], f"GroupNorm cannot take {value}"
-    )
-    expect(attrs["num_channels"] % attrs["num_groups"] == 0, "channels do not divide into the groups")
-    return [value]
+    groups, channels = attrs["num_groups"], attrs["num_channels"]
+    expect_channels(value, channels, {2, 3, 4, 5})
+    expect(channels % groups == 0, f"{channels} channels do not divide into {groups} groups")
+    return types
 
 
 def _group_onnx(scope: OnnxScope, attrs: Attrs, inputs: Sequence[str]) -> Sequence[str]:
+    """Normalise each group as one row; ONNX's GroupNormalization of opset 18 has no weight a channel."""
     import numpy as np
 
-    groups = attrs["num_groups"]
-    sizes = [int(size) for size in scope.types[0].shape[1:] if size is not None]
-    split = scope.one("Reshape", inputs[0], scope.ints(-1, groups, int(np.prod(sizes)) // groups))
-    ones, zeros = np.ones(groups, np.float32), np.zeros(groups, np.float32)
-    normal = scope.one(
-        "InstanceNormalization",
-        split,
-        scope.constant(ones),
-        scope.constant(zeros),
-        epsilon=float(attrs["eps"]),
-    )
+    groups, sizes = attrs["num_groups"], behind_batch(scope.types[0])
+    rows = scope.one("Reshape", inputs[0], scope.ints(-1, groups, math.prod(sizes) // groups))
+    scale, shift = (scope.constant(np.full(groups, value, np.float32)) for value in (1, 0))
+    normal = scope.one("InstanceNormalization", rows, scale, shift, epsilon=float(attrs["eps"]))
     y = scope.one("Reshape", normal, scope.ints(-1, *sizes))
     if not attrs["affine"]:
         return [y]
     shape = scope.ints(-1, *[1] * (len(sizes) - 1))
-    weight = scope.one("Reshape", scope.parameter("weight"), shape)
-    return [
-        scope.one("Add", scope.one("Mul", y, weight), scope.one("Reshape", scope.parameter("bias"), shape))
-    ]
+    weight, bias = (scope.one("Reshape", scope.parameter(name), shape) for name in ("weight", "bias"))
+    return [scope.one("Add", scope.one("Mul", y, weight), bias)]
 
 
 LAYERS = (
@@ -155,7 +139,7 @@ LAYERS = (
         infer=_layer_infer,
         parameters=_layer_parameters,
         onnx=_layer_onnx,
-        torch=_module("LayerNorm"),
+        torch=torch_nn("LayerNorm"),
         defaults={"eps": 1e-5, "elementwise_affine": True, "bias": True},
     ),
     LayerType(
@@ -164,7 +148,7 @@ LAYERS = (
         infer=_rms_infer,
         parameters=_rms_parameters,
         onnx=_rms_onnx,
-        torch=_module("RMSNorm"),
+        torch=torch_nn("RMSNorm"),
         defaults={"eps": None, "elementwise_affine": True},
     ),
     LayerType(
@@ -173,7 +157,7 @@ LAYERS = (
         infer=_group_infer,
         parameters=lambda attrs: _affine((attrs["num_channels"],), attrs["affine"], attrs["affine"]),
         onnx=_group_onnx,
-        torch=_module("GroupNorm"),
+        torch=torch_nn("GroupNorm"),
         defaults={"eps": 1e-5, "affine": True},
     ),
 )

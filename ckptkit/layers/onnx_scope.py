@@ -1,7 +1,9 @@
 """The part of an ONNX graph that one layer adds to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from ckptkit.layers import FLOATS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,15 +16,18 @@ ELEMENTS = {
     "BOOL": "BOOL",
     "U8": "UINT8",
     "I8": "INT8",
+    "U16": "UINT16",
     "I16": "INT16",
+    "U32": "UINT32",
     "I32": "INT32",
+    "U64": "UINT64",
     "I64": "INT64",
     "F16": "FLOAT16",
     "BF16": "BFLOAT16",
     "F32": "FLOAT",
     "F64": "DOUBLE",
 }
-"""ONNX element types by safetensors spelling."""
+"""ONNX element types by safetensors spelling (onnx 1.17, `onnx.proto3`, `TensorProto.DataType`)."""
 
 
 class OnnxScope:
@@ -36,12 +41,19 @@ class OnnxScope:
         used: State-dict names that nodes refer to, in the order of first use.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, dtypes: Mapping[str, str] | None = None) -> None:
+        """Begin an empty graph.
+
+        Args:
+            dtypes: Element type of each tensor by its state-dict name; what is missing is taken to
+                be stored as the layer wants it.
+        """
         self.layer = ""
         self.types: Sequence[ValueType] = ()
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
         self.used: dict[str, None] = {}
+        self._dtypes = dtypes or {}
         self._count = 0
 
     def enter(self, layer: str, types: Sequence["ValueType"]) -> None:
@@ -80,11 +92,22 @@ class OnnxScope:
 
         return self.constant(np.array(value, np.float32))
 
-    def parameter(self, name: str) -> str:
-        """Return the initializer of the layer's parameter `name`: its state-dict name."""
+    def cast(self, value: str, dtype: str) -> str:
+        """Return `value` as `dtype`, in safetensors' spelling."""
+        from onnx import TensorProto
+
+        return self.one("Cast", value, to=int(getattr(TensorProto, ELEMENTS[dtype])))
+
+    def parameter(self, name: str, dtype: str = "F32") -> str:
+        """Return the value of the layer's parameter `name` as `dtype`.
+
+        It is the initializer itself, under its state-dict name, or a cast of it where the tensor
+        is stored as another floating type.
+        """
         full = f"{self.layer}.{name}" if name else self.layer
         self.used[full] = None
-        return full
+        stored = self._dtypes.get(full, dtype)
+        return self.cast(full, dtype) if stored != dtype and stored in FLOATS else full
 
     def _name(self, op: str) -> str:
         name = f"{self.layer}/{op}_{self._count}"

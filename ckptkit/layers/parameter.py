@@ -3,26 +3,26 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ckptkit.layers import Attrs, LayerType, Parameter, Types, expect, same_shape
+from ckptkit.layers import (
+    Attrs,
+    LayerType,
+    Parameter,
+    Types,
+    broadcast,
+    expect,
+    expect_float,
+    own_module,
+)
 from ckptkit.layers.onnx_scope import OnnxScope
 from ckptkit.model.architecture import ValueType
 
 
-def _infer(attrs: Attrs, types: Types) -> Sequence[ValueType]:
-    expect(not types, "takes no input")
-    return [ValueType(attrs["dtype"], tuple(attrs["shape"]))]
-
-
-def _torch(attrs: Attrs) -> Callable[..., Any]:
-    from ckptkit.nn import modules
-
-    return modules.FreeParameter(**attrs)
-
-
 def _mask_infer(_: Attrs, types: Types) -> Sequence[ValueType]:
-    expect(len(types) == 2 and types[1].dtype == "BOOL", "takes values and a boolean mask of what is allowed")
-    expect(same_shape(types) == types[0].shape, f"mask {types[1]} does not fit {types[0]}")
-    return [types[0]]
+    value, mask = types
+    expect_float(value)
+    expect(mask.dtype == "BOOL", f"takes a BOOL mask of what is allowed, got {mask}")
+    expect(broadcast(types) == value.shape, f"mask {mask} does not fit {value}")
+    return [value]
 
 
 def _mask_onnx(scope: OnnxScope, attrs: Attrs, inputs: Sequence[str]) -> Sequence[str]:
@@ -36,12 +36,13 @@ def _mask_torch(attrs: Attrs) -> Callable[..., Any]:
 LAYERS = (
     LayerType(
         type="Parameter",
-        summary="The tensor whose state-dict name is the layer's own name.",
-        infer=_infer,
+        summary="The tensor whose state-dict name is the layer's own name; with buffer, not trained.",
+        infer=lambda attrs, _: [ValueType(attrs["dtype"], tuple(attrs["shape"]))],
         parameters=lambda attrs: {"": Parameter(tuple(attrs["shape"]), attrs["dtype"], attrs["buffer"])},
-        onnx=lambda scope, _attrs, _inputs: [scope.parameter("")],
-        torch=_torch,
+        onnx=lambda scope, attrs, _: [scope.parameter("", attrs["dtype"])],
+        torch=own_module("FreeParameter"),
         defaults={"dtype": "F32", "buffer": False},
+        takes=(0,),
     ),
     LayerType(
         type="MaskedFill",
@@ -50,5 +51,6 @@ LAYERS = (
         onnx=_mask_onnx,
         torch=_mask_torch,
         defaults={"value": -1e8},
+        takes=(2,),
     ),
 )

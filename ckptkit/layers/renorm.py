@@ -1,28 +1,27 @@
-"""BatchRenorm1d, as sb3-contrib's CrossQ has it (sb3-contrib 2.9.2, `common/modules.py`)."""
+"""BatchRenorm1d, as CrossQ has it (sb3-contrib 2.9.2, `common/torch_layers.py`)."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-from ckptkit.layers import Attrs, LayerType, Parameter, Types, expect, features
+from ckptkit.layers import Attrs, LayerType, Parameter, Types, expect_features, own_module
 from ckptkit.layers.onnx_scope import OnnxScope
 from ckptkit.model.architecture import ValueType
 
 
 def _infer(attrs: Attrs, types: Types) -> Sequence[ValueType]:
-    expect(
-        features(types[0]) == attrs["num_features"], f"takes {attrs['num_features']} features, got {types[0]}"
-    )
-    return [types[0]]
+    (value,) = types
+    expect_features(value, attrs["num_features"])
+    return types
 
 
 def _parameters(attrs: Attrs) -> Mapping[str, Parameter]:
+    """Return the affine pair whether it is used or not: sb3-contrib keeps it all the same."""
     size = (attrs["num_features"],)
     return {
+        "scale": Parameter(size),
+        "bias": Parameter(size),
         "ra_mean": Parameter(size, buffer=True),
         "ra_var": Parameter(size, buffer=True),
         "steps": Parameter((), "I64", buffer=True),
-        "scale": Parameter(size),
-        "bias": Parameter(size),
     }
 
 
@@ -35,20 +34,15 @@ def _onnx(scope: OnnxScope, attrs: Attrs, inputs: Sequence[str]) -> Sequence[str
     return [scope.one("Add", scope.one("Mul", y, scope.parameter("scale")), scope.parameter("bias"))]
 
 
-def _torch(attrs: Attrs) -> Callable[..., Any]:
-    from ckptkit.nn import modules
-
-    return modules.BatchRenorm1d(**attrs)
-
-
 LAYERS = (
     LayerType(
         type="BatchRenorm1d",
-        summary="(x - ra_mean) / sqrt(ra_var + eps) · scale + bias; training renormalises the batch.",
+        summary="(x - ra_mean) / sqrt(ra_var + eps) · scale + bias over the last axis; training renormalises "
+        "the batch.",
         infer=_infer,
         parameters=_parameters,
         onnx=_onnx,
-        torch=_torch,
+        torch=own_module("BatchRenorm1d"),
         defaults={"eps": 0.001, "momentum": 0.01, "affine": True, "warmup_steps": 100_000},
     ),
 )

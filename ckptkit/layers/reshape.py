@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ckptkit.layers import Attrs, LayerType, Types, expect
+from ckptkit.layers import Attrs, LayerType, Types, behind_batch, expect
 from ckptkit.layers.onnx_scope import OnnxScope
 from ckptkit.model.architecture import ValueType
 
@@ -12,31 +12,20 @@ if TYPE_CHECKING:
     import torch
 
 
-def _fixed(value: ValueType) -> tuple[int, ...]:
-    """Return the sizes behind the leading batch axis."""
-    sizes = tuple(size for size in value.shape[1:] if size is not None)
-    expect(
-        value.shape[:1] == (None,) and len(sizes) == len(value.shape) - 1,
-        f"takes a leading batch, got {value}",
-    )
-    return sizes
-
-
 def _flatten_infer(_: Attrs, types: Types) -> Sequence[ValueType]:
-    return [ValueType(types[0].dtype, (None, math.prod(_fixed(types[0]))))]
+    return [ValueType(types[0].dtype, (None, math.prod(behind_batch(types[0]))))]
 
 
 def _flatten_onnx(scope: OnnxScope, _: Attrs, inputs: Sequence[str]) -> Sequence[str]:
     # Not Flatten: with an empty batch its output would lose the feature axis.
-    return [scope.one("Reshape", inputs[0], scope.ints(-1, math.prod(_fixed(scope.types[0]))))]
+    return [scope.one("Reshape", inputs[0], scope.ints(-1, math.prod(behind_batch(scope.types[0]))))]
 
 
 def _reshape_infer(attrs: Attrs, types: Types) -> Sequence[ValueType]:
-    expect(
-        math.prod(_fixed(types[0])) == math.prod(attrs["shape"]),
-        f"{types[0]} is not {attrs['shape']} elements",
-    )
-    return [ValueType(types[0].dtype, (None, *attrs["shape"]))]
+    (value,) = types
+    shape = tuple(attrs["shape"])
+    expect(math.prod(behind_batch(value)) == math.prod(shape), f"{value} does not fill {list(shape)}")
+    return [ValueType(value.dtype, (None, *shape))]
 
 
 def _reshape_onnx(scope: OnnxScope, attrs: Attrs, inputs: Sequence[str]) -> Sequence[str]:
@@ -45,22 +34,20 @@ def _reshape_onnx(scope: OnnxScope, attrs: Attrs, inputs: Sequence[str]) -> Sequ
 
 def _transpose_infer(attrs: Attrs, types: Types) -> Sequence[ValueType]:
     (value,) = types
-    expect(
-        sorted(attrs["axes"]) == list(range(len(value.shape))), f"axes {attrs['axes']} do not permute {value}"
-    )
-    return [ValueType(value.dtype, tuple(value.shape[axis] for axis in attrs["axes"]))]
+    axes = attrs["axes"]
+    expect(sorted(axes) == list(range(len(value.shape))), f"axes {list(axes)} do not permute {value}")
+    return [ValueType(value.dtype, tuple(value.shape[axis] for axis in axes))]
 
 
 def _concat_infer(attrs: Attrs, types: Types) -> Sequence[ValueType]:
-    axis = attrs["axis"]
-    rest = {(value.dtype, value.shape[:axis], value.shape[axis:][1:]) for value in types}
-    sizes = [value.shape[axis] for value in types if axis < len(value.shape)]
-    expect(
-        len(rest) == 1 and axis > 0 and None not in sizes,
-        f"cannot join {', '.join(map(str, types))} on {axis}",
-    )
-    (dtype, before, after) = rest.pop()
-    return [ValueType(dtype, (*before, sum(size or 0 for size in sizes), *after))]
+    axis, first, every = attrs["axis"], types[0], ", ".join(map(str, types))
+    expect(0 < axis < len(first.shape), f"cannot join {every} on axis {axis}")
+    rest = {(value.dtype, value.shape[:axis], value.shape[axis + 1 :]) for value in types}
+    expect(len(rest) == 1, f"cannot join {every} on axis {axis}")
+    sizes = [value.shape[axis] for value in types]
+    expect(None not in sizes, f"cannot join {every} on the batch")
+    total = sum(size or 0 for size in sizes)
+    return [ValueType(first.dtype, (*first.shape[:axis], total, *first.shape[axis + 1 :]))]
 
 
 def _slice_infer(attrs: Attrs, types: Types) -> Sequence[ValueType]:
@@ -68,8 +55,7 @@ def _slice_infer(attrs: Attrs, types: Types) -> Sequence[ValueType]:
     axis, start, stop = attrs["axis"], attrs["start"], attrs["stop"]
     size = value.shape[axis] if 0 < axis < len(value.shape) else None
     expect(
-        size is not None and 0 <= start < stop <= size,
-        f"[{start}:{stop}] of axis {axis} is not inside {value}",
+        size is not None and start < stop <= size, f"[{start}:{stop}] of axis {axis} is not inside {value}"
     )
     return [ValueType(value.dtype, (*value.shape[:axis], stop - start, *value.shape[axis + 1 :]))]
 
@@ -95,10 +81,10 @@ def _torch_concat(attrs: Attrs) -> Callable[..., object]:
 LAYERS = (
     LayerType(
         type="Flatten",
-        summary="All axes behind the batch become one.",
+        summary="All axes behind the batch become one, in row-major order.",
         infer=_flatten_infer,
         onnx=_flatten_onnx,
-        torch=_make(lambda x, _: x.flatten(1)),
+        torch=_make(lambda x, _: x.reshape(x.shape[0], x.shape[1:].numel())),
     ),
     LayerType(
         type="Reshape",
@@ -109,18 +95,19 @@ LAYERS = (
     ),
     LayerType(
         type="Transpose",
-        summary="Axes in the order of `axes`, the batch counted as 0.",
+        summary="The axes in the order of `axes`, the first counted as 0.",
         infer=_transpose_infer,
         onnx=lambda scope, attrs, inputs: [scope.one("Transpose", inputs[0], perm=attrs["axes"])],
         torch=_make(lambda x, attrs: x.permute(*attrs["axes"])),
     ),
     LayerType(
         type="Concat",
-        summary="Inputs joined along `axis`, the batch counted as 0.",
+        summary="Inputs joined along `axis`, the first axis counted as 0.",
         infer=_concat_infer,
         onnx=lambda scope, attrs, inputs: scope.node("Concat", inputs, axis=attrs["axis"]),
         torch=_torch_concat,
         defaults={"axis": 1},
+        takes=None,
     ),
     LayerType(
         type="Slice",

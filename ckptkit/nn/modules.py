@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from ckptkit.model.dtype import BY_NAME
+
 
 class LSTMStep(nn.LSTM):
     """One step of `torch.nn.LSTM`: (x, h, c) -> (y, next h, next c), x of (batch, input_size)."""
@@ -22,6 +24,27 @@ class GRUStep(nn.GRU):
         """Run one step; the state is (layers, batch, hidden)."""
         y, h = super().forward(x.unsqueeze(0), h)
         return y.squeeze(0), h
+
+
+class RNNStep(nn.RNN):
+    """One step of `torch.nn.RNN`: (x, h) -> (y, next h), x of (batch, input_size)."""
+
+    def forward(self, x: torch.Tensor, h: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Run one step; the state is (layers, batch, hidden)."""
+        y, h = super().forward(x.unsqueeze(0), h)
+        return y.squeeze(0), h
+
+
+class SelfAttention(nn.MultiheadAttention):
+    """`torch.nn.MultiheadAttention` of (batch, sequence, embed_dim) to itself, without mask."""
+
+    def __init__(self, embed_dim: int, num_heads: int, bias: bool, dropout: float) -> None:
+        super().__init__(embed_dim, num_heads, dropout=dropout, bias=bias, batch_first=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return what the sequence makes of itself, of the same shape."""
+        y, _ = super().forward(x, x, x, need_weights=False)
+        return y
 
 
 class NoisyLinear(nn.Module):
@@ -61,11 +84,11 @@ class BatchRenorm1d(nn.Module):
         self, num_features: int, eps: float, momentum: float, affine: bool, warmup_steps: int
     ) -> None:
         super().__init__()
+        self.scale = nn.Parameter(torch.ones(num_features))
+        self.bias = nn.Parameter(torch.zeros(num_features))
         self.register_buffer("ra_mean", torch.zeros(num_features))
         self.register_buffer("ra_var", torch.ones(num_features))
         self.register_buffer("steps", torch.tensor(0, dtype=torch.long))
-        self.scale = nn.Parameter(torch.ones(num_features))
-        self.bias = nn.Parameter(torch.zeros(num_features))
         self.eps, self.momentum, self.affine, self.warmup_steps = eps, momentum, affine, warmup_steps
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -93,13 +116,6 @@ class FreeParameter(nn.Module):
 
     def __init__(self, shape: list[int], dtype: str, buffer: bool) -> None:
         super().__init__()
-        kinds = {
-            "F32": torch.float32,
-            "F64": torch.float64,
-            "I64": torch.int64,
-            "U8": torch.uint8,
-            "BOOL": torch.bool,
-        }
-        value = torch.zeros(shape, dtype=kinds[dtype])
+        value = torch.zeros(shape, dtype=getattr(torch, BY_NAME[dtype].torch))
         self.buffer = buffer or not value.is_floating_point()
         self.value = value if self.buffer else nn.Parameter(value)

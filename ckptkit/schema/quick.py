@@ -13,7 +13,7 @@ Test = Callable[[Any], bool]
 Schema = Mapping[str, Any] | bool
 
 _ANNOTATIONS = frozenset(
-    ["$schema", "$id", "$defs", "$comment", "title", "description", "contentEncoding", "x-closed"]
+    ["$schema", "$id", "$defs", "$comment", "title", "description", "default", "contentEncoding", "x-closed"]
 )
 _TYPES: dict[str, Test] = {
     "object": lambda value: isinstance(value, dict),
