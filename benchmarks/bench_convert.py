@@ -37,9 +37,10 @@ if sys.argv[3] == "fsync":
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One measured process: seconds of wall time and peak resident megabytes."""
+    """One measured process: seconds of wall time and of processor time, and peak resident megabytes."""
 
     seconds: float
+    processor: float
     megabytes: float
 
 
@@ -53,7 +54,8 @@ def measure(*arguments: str) -> Run:
     if process.returncode:
         raise SystemExit(f"{arguments[:3]} ended with {process.returncode}")
     # Linux counts kilobytes, macOS bytes.
-    return Run(seconds, usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10))
+    peak = usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+    return Run(seconds, usage.ru_utime + usage.ru_stime, peak)
 
 
 def main() -> None:
@@ -83,7 +85,11 @@ def main() -> None:
         for label, made in runs.items():
             peak = max(run.megabytes for run in made)
             times = " ".join(f"{run.seconds:.2f}" for run in made)
-            print(f"{label:<12} best {best[label].seconds:6.2f} s of {times}   peak {peak:7.1f} MB resident")
+            used = min(run.processor for run in made)
+            print(
+                f"{label:<12} best {best[label].seconds:6.2f} s of {times}   processor {used:5.2f} s   "
+                f"peak {peak:7.1f} MB resident"
+            )
         for label in ("torch", "torch+fsync"):
             print(f"{label} / ckptkit  {best[label].seconds / best['ckptkit'].seconds:.2f} times the time")
 

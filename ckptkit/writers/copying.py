@@ -16,6 +16,8 @@ _PIECE_BYTES = 1 << 20
 _WAITING = 4
 """Pieces that may wait for a hash; together with `_PIECE_BYTES` this bounds the memory in use."""
 
+_POOL_BYTES = 30 << 20
+
 Write = Callable[[bytes], object]
 
 
@@ -36,6 +38,9 @@ class BackgroundHash:
 
     def __enter__(self) -> Self:
         """Start the thread."""
+        # glibc gives large blocks back to the system when they are freed, and the next piece faults
+        # every page in again; one larger block, never touched, makes it keep up to twice as much.
+        bytearray(_POOL_BYTES)
         self._thread.start()
         return self
 
