@@ -1,11 +1,12 @@
-"""The pipeline: read, inspect, validate and convert, each a few steps over one checkpoint.
+"""The pipeline: read, inspect, validate, convert and load, each a few steps over one checkpoint.
 
 The command line calls exactly these functions; so can any program.
 """
 
 from ckptkit.api.converting import convert
 from ckptkit.api.inspecting import inspect
+from ckptkit.api.loading import load
 from ckptkit.api.reading import find, read
 from ckptkit.api.validating import validate
 
-__all__ = ["convert", "find", "inspect", "read", "validate"]
+__all__ = ["convert", "find", "inspect", "load", "read", "validate"]

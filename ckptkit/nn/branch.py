@@ -15,25 +15,30 @@ class Branch(nn.Module):
     even those of attributes that every module has.
     """
 
-    def grow(self, path: Sequence[str]) -> nn.Module:
-        """Return the module at `path`, made of branches where nothing stands yet.
+    def grow(self, path: Sequence[str]) -> "Branch":
+        """Return the branch at `path`, made of new ones where nothing stands yet.
 
         Raises:
             ArchitectureError: There is a layer on the way.
         """
-        node: nn.Module = self
+        node = self
         for part in path:
-            if not isinstance(node, Branch):
-                raise ArchitectureError(f"{'.'.join(path)} lies below a layer that has parameters itself")
-            node = node._modules.setdefault(part, Branch())  # noqa: SLF001 - of its own class
+            child = node._modules.setdefault(part, Branch())
+            if not isinstance(child, Branch):
+                raise ArchitectureError(f"{'.'.join(path)} is a layer, and another one lies below it")
+            node = child
         return node
 
     def find(self, path: Sequence[str]) -> nn.Module | None:
         """Return the module at `path`, or None."""
         node: nn.Module | None = self
         for part in path:
-            node = node._modules.get(part) if isinstance(node, Branch) else None  # noqa: SLF001
+            node = node.child(part) if isinstance(node, Branch) else None
         return node
+
+    def child(self, name: str) -> nn.Module | None:
+        """Return the module directly below this one, or None."""
+        return self._modules.get(name)
 
     def place(self, name: str, module: nn.Module) -> None:
         """Put a module directly below this one.
@@ -42,7 +47,7 @@ class Branch(nn.Module):
             ArchitectureError: The name is taken.
         """
         if name in self._modules:
-            raise ArchitectureError(f"two layers are called {name!r} here")
+            raise ArchitectureError(f"two layers of the graph would be the one module {name}")
         self._modules[name] = module
 
     def hold(self, name: str, value: torch.Tensor) -> None:

@@ -1,0 +1,110 @@
+"""Build the network of a checkpoint, with its weights."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from ckptkit import checks, recovery
+from ckptkit.api.preparing import refuse_unfit
+from ckptkit.api.reading import PathLike, read
+from ckptkit.checks.view import restore_hint
+from ckptkit.errors import ArchitectureError, IntegrityError, MissingExtraError
+from ckptkit.graph.shapes import infer, misfits
+from ckptkit.model.architecture import Graph, graph_from_json
+from ckptkit.model.checkpoint import Checkpoint
+from ckptkit.model.manifest import carried
+from ckptkit.model.recovered import Hints
+
+if TYPE_CHECKING:
+    import torch
+
+    from ckptkit.graph.torch_module import GraphModule
+
+OWN_DIGESTS = ("CK309",)
+"""Rules on what vouches for a v2 encoding's manifest; its tensors are compared while they are read."""
+OWN_CHECKSUMS = ("CK313",)
+"""Rules on the checksums of a legacy file."""
+
+
+def load(
+    path: PathLike,
+    *,
+    device: "str | torch.device" = "cpu",
+    input_shape: tuple[int, ...] | None = None,
+    assume: Sequence[str] = (),
+) -> "GraphModule":
+    """Build the network of a checkpoint and load its weights; nothing of the file is executed.
+
+    Args:
+        path: Any supported checkpoint or bundle whose architecture is stated, or can be recovered.
+        device: Where the parameters go.
+        input_shape: Shape of one observation, for an architecture that the file cannot tell.
+        assume: Names of profiles that may supply what the file cannot tell.
+
+    Returns:
+        A `torch.nn.Module` in evaluation mode. Its `state_dict()` has the source's own names, element
+        types and, tensor by tensor, bytes; names that shared a tensor still do. Calling it gives the
+        network's outputs by name, `predict` gives actions.
+
+    Raises:
+        ArchitectureError: The architecture is not known; the message says which question is open.
+        IntegrityError: A tensor, or the manifest, differs from its digest.
+        MissingExtraError: torch is not installed.
+        CkptkitError: As `read`.
+    """
+    try:
+        from ckptkit.graph import torch_module
+        from ckptkit.graph.torch_tensors import state_dict
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "torch":
+            raise
+        message = "loading a network needs torch, which is not installed"
+        raise MissingExtraError(message, fix="pip install 'ckptkit[torch]'") from error
+    checkpoint = read(path)
+    refuse_unfit(checkpoint)
+    _refuse_damaged(checkpoint)
+    graph = _graph(checkpoint, Hints(input_shape, tuple(assume)))
+    for name, problem in misfits(infer(graph), checkpoint.tensors):
+        raise ArchitectureError(f"tensor {name}: {problem}", where=checkpoint.path)
+    values = state_dict(
+        checkpoint.tensors,
+        str(device),
+        digests=bool(carried(checkpoint)),
+        where=checkpoint.path,
+        fix=restore_hint(checkpoint),
+    )
+    module = torch_module.load(graph, values, spaces=checkpoint.spaces)
+    module.eval()
+    return module
+
+
+def _refuse_damaged(checkpoint: Checkpoint) -> None:
+    """Raise if the bytes are not those that were written, tensors of a v2 encoding left aside."""
+    for code in OWN_DIGESTS if checkpoint.bundle is not None else OWN_CHECKSUMS:
+        rule = checks.find(code)
+        for finding in rule.check(checkpoint) if rule.check is not None else ():
+            message = f"{finding.code} {finding.location or 'the file'}: {finding.message}"
+            raise IntegrityError(message, where=finding.path, fix=finding.fix)
+
+
+def _graph(checkpoint: Checkpoint, hints: Hints) -> Graph:
+    """Return the graph that the manifest states, else the one that is recovered.
+
+    Raises:
+        ArchitectureError: Neither is there, or the stated one is not well formed.
+    """
+    stated = carried(checkpoint).get("architecture")
+    if isinstance(stated, Mapping):
+        try:
+            return graph_from_json(stated["graph"])
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            message = f"the manifest's architecture is not of its schema: {error!r}"
+            raise ArchitectureError(message, where=checkpoint.path) from error
+    found = recovery.recover(checkpoint, hints)
+    if found.graph is None:
+        raise ArchitectureError(
+            f"the architecture is not known: {'; '.join(found.questions)}",
+            where=os.fspath(checkpoint.path),
+            fix="give input_shape= or assume= where that settles it; ckptkit.read gives the tensors alone",
+        )
+    return found.graph
