@@ -26,6 +26,7 @@ class GraphBuilder:
         self.outputs: dict[str, str] = {}
         self._layers: dict[str, Layer] = {}
         self._owned: set[str] = set()
+        self._owner: dict[str, str] = {}
         self._same: dict[tuple[object, ...], list[str]] = {}
         for name, tensor in tensors.items():
             self._same.setdefault(tensor.identity, []).append(name)
@@ -48,9 +49,15 @@ class GraphBuilder:
             inputs: Values that it takes.
             name: Unique name; made from the type and the first input where left out.
             attrs: Attributes of the layer type.
+
+        Returns:
+            The name; the same one again where the very same step has been added before.
         """
         name = name or f"{inputs[0]}/{kind.lower()}"
-        if name in self._layers:
+        layer = Layer(name, kind, inputs, attrs)
+        if self._layers.get(name) == layer:
+            return name
+        if name in self._layers or name in self.inputs:
             name = f"{name}_{len(self._layers)}"
         self._layers[name] = Layer(name, kind, inputs, attrs)
         return name
@@ -60,14 +67,22 @@ class GraphBuilder:
 
         Returns:
             `path`, which is also what it returns where the layer has been added before.
+
+        Raises:
+            ArchitectureError: The same tensors are a layer already, which takes another input.
         """
-        if path in self._layers:
-            return path
         names = [name for name in self.tensors if name == path or name.startswith(f"{path}.")]
-        self._owned.update(names)
+        before = self._owner.get(path)
+        if before is not None:
+            if self._layers[before] != Layer(before, kind, inputs, attrs, self._layers[before].aliases):
+                raise ArchitectureError(
+                    f"{path} shares its tensors with {before}, which works on other values"
+                )
+            return before
         aliases = self._aliases(path, names)
-        for alias in aliases:
-            self._owned.update(f"{alias}{name[len(path) :]}" for name in names)
+        for place in (path, *aliases):
+            self._owner[place] = path
+            self._owned.update(f"{place}{name[len(path) :]}" for name in names)
         self._layers[path] = Layer(path, kind, inputs, attrs, aliases)
         return path
 
@@ -84,6 +99,27 @@ class GraphBuilder:
             found = twins if found is None else found & twins
         return tuple(sorted((found or set()) - {path}))
 
+    def canonical(self, path: str) -> str:
+        """Return the module path whose layers own the tensors below `path` already, else `path`.
+
+        Raises:
+            ArchitectureError: Only some of them are owned by another module's layers.
+        """
+        below = [name for name in self.tensors if name.startswith(f"{path}.")]
+        for place, owner in self._owner.items():
+            if not place.startswith(f"{path}.") or place == owner:
+                continue
+            suffix = place[len(path) :]
+            other = owner.removesuffix(suffix)
+            if owner == other or any(not self._twins(path, other, name) for name in below):
+                raise ArchitectureError(f"{path} shares some of its tensors with {owner}, and not all")
+            return other
+        return path
+
+    def _twins(self, path: str, other: str, name: str) -> bool:
+        twin = self.tensors.get(f"{other}{name[len(path) :]}")
+        return twin is not None and twin.identity == self.tensors[name].identity
+
     def shape(self, name: str) -> tuple[int, ...]:
         """Return the shape of a tensor.
 
@@ -92,7 +128,7 @@ class GraphBuilder:
         """
         tensor = self.tensors.get(name)
         if tensor is None:
-            raise ArchitectureError(f"needs a tensor {name}, which the state dict lacks")
+            raise ArchitectureError(f"the network needs a tensor {name}, which the state dict lacks")
         return tensor.shape
 
     def has(self, prefix: str) -> bool:

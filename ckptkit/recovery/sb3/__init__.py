@@ -1,13 +1,18 @@
 """Stable-Baselines3 and sb3-contrib policies: the graph from `data` and tensors alone."""
 
+from dataclasses import replace
+
 from ckptkit.errors import ArchitectureError
+from ckptkit.graph.shapes import infer, misfits
 from ckptkit.model.checkpoint import Checkpoint
-from ckptkit.model.inert import ClassRef
 from ckptkit.model.recovered import Field, Hints, Recovered, Status
 from ckptkit.recovery import Family
 from ckptkit.recovery.builder import GraphBuilder
 from ckptkit.recovery.sb3 import actor_critic, linear_search, off_policy, value_based
+from ckptkit.recovery.sb3.policies import default_extractor
 from ckptkit.recovery.sb3.policy import Policy
+
+NAME = "stable-baselines3"
 
 _BUILDERS = {
     "PPO": actor_critic.build,
@@ -24,39 +29,64 @@ _BUILDERS = {
     "DDPG": off_policy.build,
     "ARS": linear_search.build,
 }
+NAMED = 5
+"""Tensors that a question names before it breaks off."""
 
 
 def claims(checkpoint: Checkpoint) -> bool:
     """Whether the checkpoint says that it is a Stable-Baselines3 agent."""
-    return checkpoint.model_config.get("system") == "stable-baselines3"
+    return checkpoint.model_config.get("system") == NAME
 
 
-def recover(checkpoint: Checkpoint, _: Hints) -> Recovered:
+def recover(checkpoint: Checkpoint, hints: Hints) -> Recovered:
     """Return the architecture of an agent; without a graph where a question stays open."""
     algorithm = checkpoint.model_config.get("algorithm")
     named = checkpoint.model_config.get("policy_class")
     config = {"policy_class": Field(str(named), Status.PROVEN, ("data:policy_class",))} if named else {}
-    policy = Policy(checkpoint, GraphBuilder(checkpoint.tensors), config)
     build = _BUILDERS.get(str(algorithm))
-    if build is None or not isinstance(named, ClassRef):
-        question = f"which of SB3's policies is {named or 'this'}? its class is none of them"
-        return Recovered(family="stable-baselines3", config=config, questions=(question,))
+    if build is None or default_extractor(named, algorithm) is None:
+        return Recovered(family=NAME, config=config, questions=(_which(algorithm, named),))
     config["algorithm"] = Field(algorithm, Status.PROVEN, ("data:policy_class",))
+    policy = Policy(checkpoint, str(algorithm), GraphBuilder(checkpoint.tensors), hints, config)
     try:
-        build(policy, str(algorithm))
+        policy.check_words()
+        build(policy)
     except ArchitectureError as error:
-        return Recovered(family="stable-baselines3", config=policy.config, questions=(str(error),))
-    left = policy.builder.unexplained()
-    graph = None if left else policy.builder.graph()
-    questions = (f"what uses {', '.join(left[:3])}{' …' if len(left) > 3 else ''}?",) if left else ()
-    return Recovered(
-        family="stable-baselines3",
+        return Recovered(family=NAME, config=policy.config, questions=(error.what,))
+    return _checked(policy)
+
+
+def _which(algorithm: object, named: object) -> str:
+    if named is None:
+        return "which policy is it? the file does not say its class"
+    if algorithm is None:
+        return f"which algorithm trained this {named}? its fields are those of none that ckptkit knows"
+    return f"what does the policy {named} compute? it is none of SB3's own classes"
+
+
+def _checked(policy: Policy) -> Recovered:
+    """Return the graph where it fits its tensors exactly; else what is wrong, and no graph."""
+    builder = policy.builder
+    found = Recovered(
+        family=NAME,
         config=policy.config,
-        graph=graph,
-        unexplained=left,
-        questions=questions,
+        unexplained=builder.unexplained(),
         assumed=tuple(policy.assumed),
     )
+    if found.unexplained:
+        more = " …" if len(found.unexplained) > NAMED else ""
+        question = f"what uses {', '.join(found.unexplained[:NAMED])}{more}?"
+        return replace(found, questions=(question,))
+    graph = builder.graph()
+    try:
+        problems = tuple(f"{name} {what}" for name, what in misfits(infer(graph), builder.tensors))
+    except ArchitectureError as error:
+        problems = (str(error),)
+    if problems:
+        return replace(
+            found, questions=tuple(f"do tensors and spaces belong together? {p}" for p in problems)
+        )
+    return replace(found, graph=graph)
 
 
-FAMILY = Family("stable-baselines3", claims, recover)
+FAMILY = Family(NAME, claims, recover)

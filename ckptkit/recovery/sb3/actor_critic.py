@@ -1,120 +1,94 @@
 """PPO, A2C, TRPO, MaskablePPO, RecurrentPPO: one network with a policy and a value head.
 
-Sources: stable-baselines3 2.9.2, `common/policies.py`; sb3-contrib 2.9.2,
-`common/maskable/policies.py` and `common/recurrent/policies.py`.
+Sources: stable-baselines3 0.8.0 to 2.9.2, `common/policies.py` and `common/torch_layers.py`;
+sb3-contrib 1.5.0 to 2.9.2, `common/maskable/policies.py` and `common/recurrent/policies.py`. From
+1.7 a state dict has three prefixes of extractors, mostly of one module; before it had one, and gSDE
+could have features of its own; before 1.8 policy and value could share layers.
 """
 
 from ckptkit.errors import ArchitectureError
-from ckptkit.recovery.builder import GraphBuilder
-from ckptkit.recovery.sb3 import blocks, heads
-from ckptkit.recovery.sb3.blocks import Activation
+from ckptkit.recovery.sb3 import blocks, heads, recurrent, sizes
 from ckptkit.recovery.sb3.policy import Policy
 
+_SPACES = ("Box", "Discrete", "MultiDiscrete", "MultiBinary")
 
-def build(policy: Policy, algorithm: str) -> None:
+
+def build(policy: Policy) -> None:
     """Write the graph of an actor-critic policy."""
     builder = policy.builder
-    activation = policy.activation("Tanh")
+    masked = policy.algorithm == "MaskablePPO"
+    policy.space("action", *(_SPACES[1:] if masked else _SPACES))
     policy.observe()
     pi, vf = _features(policy)
-    value = True
-    if algorithm == "RecurrentPPO":
-        pi, vf, value = _recurrent(builder, pi, vf)
-    latent_pi, latent_vf = _mlp(builder, pi, vf, activation)
-    _exploration(builder, policy, activation)
+    features, value = pi, True
+    if policy.algorithm == "RecurrentPPO":
+        pi, vf, value = recurrent.build(policy, pi, vf)
+    latent_pi, latent_vf = _mlp(policy, pi, vf)
+    _exploration(policy, features)
+    sizes.actor_critic(policy)
     head = builder.linear("action_net", latent_pi)
-    _action(policy, head, masked=algorithm == "MaskablePPO")
+    _action(policy, head, masked=masked)
     critic = builder.linear("value_net", latent_vf)
     if value:
         builder.outputs["value"] = critic
-    if algorithm == "RecurrentPPO":
-        builder.outputs |= {"next_state.0": "lstm_actor:1", "next_state.1": "lstm_actor:2"}
+    if policy.algorithm == "RecurrentPPO":
+        builder.outputs |= recurrent.next_states()
 
 
 def _features(policy: Policy) -> tuple[str, str]:
     """Return the features of policy and value; before 1.7 there is one extractor for both."""
     builder = policy.builder
-    if builder.has("vf_features_extractor."):
-        policy.features("features_extractor")
-        return policy.features(_owner(builder, "pi_features_extractor")), policy.features(
-            _owner(builder, "vf_features_extractor")
-        )
     features = policy.features("features_extractor")
-    return features, features
+    if not builder.has("vf_features_extractor."):
+        return features, features
+    pi, vf = policy.features("pi_features_extractor"), policy.features("vf_features_extractor")
+    evidence = f"vf_features_extractor {'shares the storages' if pi == vf else 'has its own storages'}"
+    policy.prove("share_features_extractor", pi == vf, evidence)
+    return pi, vf
 
 
-def _owner(builder: GraphBuilder, prefix: str) -> str:
-    """Return the prefix under which the same tensors have a layer already."""
-    for layer in builder.names.values():
-        for alias in layer.aliases:
-            if alias.startswith(f"{prefix}."):
-                suffix = alias[len(prefix) :]
-                return layer.name.removesuffix(suffix)
-    return prefix
-
-
-def _mlp(builder: GraphBuilder, pi: str, vf: str, activation: Activation) -> tuple[str, str]:
+def _mlp(policy: Policy, pi: str, vf: str) -> tuple[str, str]:
+    builder = policy.builder
     if builder.has("mlp_extractor.shared_net."):
         if pi != vf:
-            raise ArchitectureError(
-                "mlp_extractor.shared_net takes one extractor's features, and there are two"
-            )
-        pi = vf = blocks.sequential(builder, "mlp_extractor.shared_net", pi, activation, tail=True)
+            question = "whose features does mlp_extractor.shared_net take? policy and value have their own"
+            raise ArchitectureError(question)
+        pi = vf = blocks.mlp(builder, "mlp_extractor.shared_net", pi, policy.activation, tail=True)
     return (
-        blocks.sequential(builder, "mlp_extractor.policy_net", pi, activation, tail=True),
-        blocks.sequential(builder, "mlp_extractor.value_net", vf, activation, tail=True),
+        blocks.mlp(builder, "mlp_extractor.policy_net", pi, policy.activation, tail=True),
+        blocks.mlp(builder, "mlp_extractor.value_net", vf, policy.activation, tail=True),
     )
 
 
-def _recurrent(builder: GraphBuilder, pi: str, vf: str) -> tuple[str, str, bool]:
-    """Add the LSTMs; the last value says whether the critic needs no state of its own."""
-    start = builder.input("episode_start", "BOOL", (None,))
-    kept = builder.add("Sub", builder.add("Cast", start, dtype="F32"), name="state/negated", value=1.0)
-    kept = builder.add("Mul", kept, name="state/kept", value=-1.0)
-    kept = builder.add("Reshape", kept, name="state/mask", shape=[1])
-    actor = _lstm(builder, "lstm_actor", pi, kept, "state")
-    if builder.has("lstm_critic."):
-        return actor, _lstm(builder, "lstm_critic", vf, kept, "critic_state"), False
-    if builder.has("critic."):
-        return actor, builder.linear("critic", vf), True
-    return actor, actor, True
-
-
-def _lstm(builder: GraphBuilder, path: str, x: str, kept: str, state: str) -> str:
-    rows, size = builder.shape(f"{path}.weight_ih_l0")
-    layers = sum(builder.has(f"{path}.weight_ih_l{i}") for i in range(64))
-    states = []
-    for i in range(2):
-        value = builder.input(f"{state}.{i}", "F32", (layers, None, rows // 4))
-        states.append(builder.add("Mul", value, kept))
-    sizes = {"input_size": size, "hidden_size": rows // 4, "num_layers": layers}
-    return builder.own("LSTM", path, x, *states, bias=f"{path}.bias_ih_l0" in builder.tensors, **sizes)
-
-
-def _exploration(builder: GraphBuilder, policy: Policy, activation: Activation) -> None:
+def _exploration(policy: Policy, features: str) -> None:
     """Own what only sampling uses: `log_std`, and the features of gSDE before 1.7."""
+    builder = policy.builder
     if "log_std" in builder.tensors:
-        builder.own("Parameter", "log_std", shape=list(builder.shape("log_std")))
-    if builder.has("sde_features_extractor."):
-        flat = blocks.flatten(builder, policy.parts[""])
-        blocks.sequential(builder, "sde_features_extractor", flat, activation, tail=True)
+        shape = builder.shape("log_std")
+        builder.own("Parameter", "log_std", shape=list(shape))
+        policy.prove("use_sde", len(shape) == 2, "log_std")
+    blocks.mlp(builder, "sde_features_extractor", features, policy.activation, tail=True)
 
 
 def _action(policy: Policy, head: str, *, masked: bool) -> None:
     builder, space = policy.builder, policy.space("action")
     if space["type"] == "Box":
-        builder.outputs["action"] = _box(policy, head)
-        builder.outputs["mean_actions"] = head
+        heads.expect_rows(builder, head, heads.count(space))
+        builder.outputs |= {"action": _box(policy, head), "mean_actions": head}
     elif space["type"] == "MultiBinary" and not masked:
+        heads.expect_rows(builder, head, heads.count(space))
         builder.outputs |= heads.bernoulli(builder, head, space)
-    elif space["type"] in {"Discrete", "MultiDiscrete", "MultiBinary"}:
-        builder.outputs |= heads.categorical(builder, head, heads.choices(space), masked=masked)
     else:
-        raise ArchitectureError(f"no policy gives actions of a {space['type']} space")
+        parts = heads.choices(space)
+        heads.expect_rows(builder, head, sum(parts))
+        builder.outputs |= heads.categorical(builder, head, parts, masked=masked)
 
 
 def _box(policy: Policy, head: str) -> str:
+    """Squash where the policy does; up to 2.0 a policy without gSDE unscaled without a Tanh."""
     builder, space = policy.builder, policy.space("action")
-    if policy.option("squash_output", False) is True:
-        return heads.unscale(builder, builder.add("Tanh", head, name="action/tanh"), space)
-    return heads.clip(builder, head, space)
+    if policy.option("squash_output") is not True:
+        return heads.clip(builder, head, space)
+    if len(builder.shape("log_std")) == 2:
+        head = builder.add("Tanh", head, name="action/tanh")
+    return heads.unscale(builder, head, space)

@@ -5,6 +5,7 @@ Source: stable-baselines3 2.9.2, `common/policies.py`, `BasePolicy.predict` and 
 """
 
 import math
+import struct
 from collections.abc import Mapping
 
 from ckptkit.errors import ArchitectureError
@@ -49,20 +50,16 @@ def shaped(builder: GraphBuilder, x: str, space: Space) -> str:
 
 def bounds(space: Space) -> tuple[list[float], list[float]]:
     """Return the bounds of a Box as flat lists of float32 values."""
-    shape = space.get("shape")
-    count = math.prod(shape) if isinstance(shape, list) else 1
     sides = []
     for key in ("low", "high"):
         side: object = space[key]
-        numbers = side if isinstance(side, list) else [side] * count
+        numbers = side if isinstance(side, list) else [side] * count(space)
         sides.append([_single(float(str(number))) for number in numbers])
     return sides[0], sides[1]
 
 
 def _single(number: float) -> float:
     """Round to float32, as numpy does where SB3 computes with a float32 space."""
-    import struct
-
     return float(struct.unpack("f", struct.pack("f", number))[0]) if math.isfinite(number) else number
 
 
@@ -113,8 +110,28 @@ def choices(space: Space) -> list[int]:
         case "Discrete":
             return [int(str(space["n"]))]
         case "MultiBinary":
-            shape = space["shape"]
-            return [2] * (math.prod(shape) if isinstance(shape, list) else 1)
+            return [2] * count(space)
         case _:
             sizes = space["nvec"]
-            return [int(size) for size in sizes] if isinstance(sizes, list) else []
+            if not isinstance(sizes, list) or "shape" in space:
+                raise ArchitectureError("no policy gives actions of a MultiDiscrete space with several axes")
+            return [int(size) for size in sizes]
+
+
+def count(space: Space) -> int:
+    """Return how many numbers an action of a Box or MultiBinary space has."""
+    shape = space["shape"]
+    return math.prod(shape) if isinstance(shape, list) else 1
+
+
+def expect_rows(builder: GraphBuilder, path: str, wanted: int) -> None:
+    """Make sure that the Linear at `path` gives as many numbers as the action space needs.
+
+    Raises:
+        ArchitectureError: It gives another number of them.
+    """
+    rows = builder.shape(f"{path}.weight")[0]
+    if rows != wanted:
+        raise ArchitectureError(
+            f"which holds? {path}.weight gives {rows} numbers, and the action space needs {wanted}"
+        )

@@ -35,13 +35,17 @@ def prepare(builder: GraphBuilder, space: Space, *, normalize_images: bool) -> d
     """
     if space.get("type") != "Dict":
         return {"": _one(builder, space, "obs", normalize_images)}
-    parts = {str(part["key"]): part["space"] for part in _parts(space)}
-    return {key: _one(builder, part, f"obs.{key}", normalize_images) for key, part in parts.items()}  # type: ignore[arg-type]
+    return {key: _one(builder, part, f"obs.{key}", normalize_images) for key, part in _parts(space).items()}
 
 
-def _parts(space: Space) -> list[Mapping[str, object]]:
+def _parts(space: Space) -> dict[str, Space]:
     spaces = space["spaces"]
-    return spaces if isinstance(spaces, list) else []
+    return {str(one["key"]): one["space"] for one in spaces} if isinstance(spaces, list) else {}
+
+
+def has_image(space: Space) -> bool:
+    """Whether SB3 divides the space, or a part of a Dict, by 255 unless told not to."""
+    return any(map(is_image, _parts(space).values() if space.get("type") == "Dict" else (space,)))
 
 
 def is_image(space: Space) -> bool:

@@ -1,79 +1,119 @@
 """SAC, TQC, CrossQ, TD3, DDPG: an actor, critics on (features, action), and their targets.
 
-Sources: stable-baselines3 2.9.2, `sac/policies.py`, `td3/policies.py`, `common/policies.py`
-(`ContinuousCritic`); sb3-contrib 2.9.2, `tqc/policies.py`, `crossq/policies.py`.
+Sources: stable-baselines3 0.8.0 to 2.9.2, `sac/policies.py`, `td3/policies.py`,
+`common/policies.py` (`ContinuousCritic`); sb3-contrib 1.0 to 2.9.2, `tqc/policies.py`,
+`crossq/policies.py`. Releases differ in defaults of sizes and of sharing, which tensors tell, and
+in the features of gSDE (`sde_net_arch`), which ended with 1.7.
 """
 
 import re
+from collections.abc import Mapping
 
-from ckptkit.recovery.builder import GraphBuilder
-from ckptkit.recovery.sb3 import blocks, heads
-from ckptkit.recovery.sb3.blocks import Activation
+from ckptkit.recovery.sb3 import blocks, heads, sizes
+from ckptkit.recovery.sb3.defaults import DETERMINISTIC
 from ckptkit.recovery.sb3.policy import Policy
 
 CRITIC = re.compile(r"(critic(?:_target)?)\.(qf\d+)\.")
 
+Norm = Mapping[str, object] | None
 
-def build(policy: Policy, algorithm: str) -> None:
+
+def build(policy: Policy) -> None:
     """Write the graph of an actor and its critics."""
-    builder, space = policy.builder, policy.space("action")
-    activation = policy.activation("ReLU")
+    builder, space = policy.builder, policy.space("action", "Box")
     policy.observe()
-    if algorithm in {"TD3", "DDPG"}:
-        squashed = _deterministic(policy, "actor", activation)
+    norm = _norm(policy)
+    if policy.algorithm in DETERMINISTIC:
+        squashed = _deterministic(policy, "actor")
         if builder.has("actor_target."):
-            _deterministic(policy, "actor_target", activation)
+            _deterministic(policy, "actor_target")
+        heads.expect_rows(builder, squashed.removesuffix("/tanh"), heads.count(space))
     else:
-        mean = _gaussian(policy, activation)
+        mean, head = _gaussian(policy, norm)
+        heads.expect_rows(builder, head, heads.count(space))
         builder.outputs["mean_actions"] = mean
         squashed = builder.add("Tanh", mean, name="action/tanh")
     action = heads.unscale(builder, squashed, space)
     builder.outputs = {"action": action, **builder.outputs}
-    _critics(policy, squashed, activation)
+    _critics(policy, squashed, norm)
+    _record(policy)
 
 
-def _deterministic(policy: Policy, path: str, activation: Activation) -> str:
-    builder = policy.builder
+def _norm(policy: Policy) -> Norm:
+    """Return the attributes of CrossQ's normalisations; None for all other policies."""
+    if policy.algorithm != "CrossQ":
+        return None
+    has = any(name.endswith(".ra_mean") for name in policy.builder.tensors)
+    policy.prove("batch_norm", has, "the ra_mean tensors" if has else "no ra_mean tensors")
+    if not has:
+        return None
+    return {
+        "eps": policy.number("batch_norm_eps"),
+        "momentum": policy.number("batch_norm_momentum"),
+        "warmup_steps": int(policy.number("renorm_warmup_steps")),
+    }
+
+
+def _deterministic(policy: Policy, path: str) -> str:
     features = policy.features(f"{path}.features_extractor")
-    mean = blocks.sequential(builder, f"{path}.mu", features, activation, tail=False)
-    return builder.add("Tanh", mean, name=f"{path}.mu/tanh")
+    mean = blocks.mlp(policy.builder, f"{path}.mu", features, policy.activation, tail=False)
+    return policy.builder.add("Tanh", mean, name=f"{mean}/tanh")
 
 
-def _gaussian(policy: Policy, activation: Activation) -> str:
+def _gaussian(policy: Policy, norm: Norm) -> tuple[str, str]:
+    """Return the mean as the policy takes it, and the Linear that gives it."""
     builder = policy.builder
     features = policy.features("actor.features_extractor")
-    latent = blocks.sequential(builder, "actor.latent_pi", features, activation, tail=True)
-    if "actor.log_std" in builder.tensors:  # gSDE: noise per feature, and a mean within ±clip_mean
-        builder.own("Parameter", "actor.log_std", shape=list(builder.shape("actor.log_std")))
-        return _clipped_mean(policy, latent)
-    builder.linear("actor.log_std", latent)
-    return builder.linear("actor.mu", latent)
+    latent = blocks.mlp(builder, "actor.latent_pi", features, policy.activation, tail=True, norm=norm)
+    if "actor.log_std" not in builder.tensors:
+        builder.linear("actor.log_std", latent)
+        mean = builder.linear("actor.mu", latent)
+        return mean, mean
+    builder.own("Parameter", "actor.log_std", shape=list(builder.shape("actor.log_std")))
+    blocks.mlp(builder, "actor.sde_features_extractor", features, policy.activation, tail=True)
+    return _clipped_mean(policy, latent)
 
 
-def _clipped_mean(policy: Policy, latent: str) -> str:
+def _clipped_mean(policy: Policy, latent: str) -> tuple[str, str]:
+    """Keep the mean of gSDE within ±clip_mean; without that the head is no Sequential."""
     builder = policy.builder
     if "actor.mu.weight" in builder.tensors:
-        return builder.linear("actor.mu", latent)
-    limit = policy.option("clip_mean", 2.0)
+        mean = builder.linear("actor.mu", latent)
+        return mean, mean
+    limit = policy.number("clip_mean")
     mean = builder.linear("actor.mu.0", latent)
-    bounds = {"min_val": -float(str(limit)), "max_val": float(str(limit))}
-    return builder.add("Hardtanh", mean, name="actor.mu.1", **bounds)
+    return builder.add("Hardtanh", mean, name="actor.mu.1", min_val=-limit, max_val=limit), mean
 
 
-def _critics(policy: Policy, action: str, activation: Activation) -> None:
+def _critics(policy: Policy, action: str, norm: Norm) -> None:
     """Own the critics: they take the features and the action in [-1, 1], and no output needs them."""
     builder = policy.builder
     found = dict.fromkeys(match.groups() for name in builder.tensors if (match := CRITIC.match(name)))
     for owner, critic in found:
-        features = policy.features(_extractor(builder, f"{owner}.features_extractor"))
+        features = policy.features(f"{owner}.features_extractor")
         joined = builder.add("Concat", features, action, name=f"{owner}.{critic}/input", axis=1)
-        blocks.sequential(builder, f"{owner}.{critic}", joined, activation, tail=False)
+        if builder.canonical(f"{owner}.{critic}") == f"{owner}.{critic}":
+            path = f"{owner}.{critic}"
+            blocks.mlp(builder, path, joined, policy.activation, tail=False, norm=norm)
 
 
-def _extractor(builder: GraphBuilder, prefix: str) -> str:
-    """Return the extractor that has the same tensors already (a shared one), else `prefix`."""
-    for layer in builder.names.values():
-        for alias in layer.aliases:
-            if alias.startswith(f"{prefix}."):
-                return layer.name.removesuffix(alias[len(prefix) :])
-    return prefix
+def _record(policy: Policy) -> None:
+    builder = policy.builder
+    gaussian = policy.algorithm not in DETERMINISTIC
+    actor = "actor.latent_pi" if gaussian else "actor.mu"
+    sizes.actor_and_critics(policy, actor, "critic.qf0", tail=gaussian)
+    found = {name.split(".")[1] for name in builder.tensors if name.startswith("critic.qf")}
+    if found:
+        policy.prove("n_critics", len(found), *(f"critic.{name}" for name in sorted(found)))
+    if builder.has("critic.features_extractor."):
+        own = builder.canonical("critic.features_extractor") == "critic.features_extractor"
+        evidence = f"critic.features_extractor {'has its own storages' if own else 'shares the storages'}"
+        policy.prove("share_features_extractor", not own, f"{evidence} of actor.features_extractor")
+    if policy.algorithm == "TQC" and found:
+        _quantiles(policy)
+
+
+def _quantiles(policy: Policy) -> None:
+    last = max(policy.builder.indices("critic.qf0"))
+    weight = f"critic.qf0.{last}.weight"
+    policy.prove("n_quantiles", policy.builder.shape(weight)[0], weight)

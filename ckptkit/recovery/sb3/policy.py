@@ -1,19 +1,21 @@
 """What a policy is made from: the checkpoint's own words, defaults, and the graph in the making."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ckptkit.errors import ArchitectureError
-from ckptkit.layers import vocabulary
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.inert import ClassRef
-from ckptkit.model.recovered import Field, Status
+from ckptkit.model.manifest import carried
+from ckptkit.model.recovered import Field, Hints, Status
 from ckptkit.recovery.builder import GraphBuilder
-from ckptkit.recovery.sb3 import blocks, observations
-from ckptkit.recovery.sb3.blocks import Activation
+from ckptkit.recovery.sb3 import extractors, observations
+from ckptkit.recovery.sb3.activations import Activation, chosen
+from ckptkit.recovery.sb3.defaults import ACCEPTED, defaults
+from ckptkit.recovery.sb3.policies import default_extractor
 
 PROFILE = "stable-baselines3"
-RL_SNAKE = "rl-snake"
+_TRAINING_ONLY = ("optimizer_class", "optimizer_kwargs", "device")
 
 
 @dataclass(slots=True)
@@ -22,17 +24,22 @@ class Policy:
 
     Attributes:
         checkpoint: What was read.
+        algorithm: Class name of the algorithm.
         builder: The graph so far.
+        hints: What the user vouches for.
         config: Fields found so far.
         assumed: Fields that a profile supplied, one line each.
         parts: Float observations by key; "" where the space is no Dict.
     """
 
     checkpoint: Checkpoint
+    algorithm: str
     builder: GraphBuilder
+    hints: Hints
     config: dict[str, Field] = field(default_factory=dict)
     assumed: list[str] = field(default_factory=list)
     parts: dict[str, str] = field(default_factory=dict)
+    _features: dict[str, str] = field(default_factory=dict)
 
     @property
     def kwargs(self) -> Mapping[str, object]:
@@ -40,85 +47,142 @@ class Policy:
         value = self.checkpoint.model_config.get("policy_kwargs")
         return value if isinstance(value, Mapping) else {}
 
-    def space(self, key: str) -> Mapping[str, object]:
-        """Return the `observation` or `action` space.
+    @property
+    def policy_class(self) -> object:
+        """The policy's class as the file names it."""
+        return self.checkpoint.model_config.get("policy_class")
+
+    def check_words(self) -> None:
+        """Make sure that the file's own words are all there and none is unknown.
 
         Raises:
-            ArchitectureError: The file does not say it.
+            ArchitectureError: They are lost, or hold a keyword that no release of the policy took.
+        """
+        if not isinstance(self.checkpoint.model_config.get("policy_kwargs"), Mapping):
+            raise ArchitectureError("what were the policy_kwargs? the file does not say them")
+        for key in self.kwargs:
+            if self.algorithm not in ACCEPTED.get(key, ()):
+                raise ArchitectureError(f"what does {key} do? no release of this policy takes that keyword")
+        for place, reason in self._dropped("data:policy_class"):
+            raise ArchitectureError(f"which policy is it? {place} is {reason}")
+
+    def lost(self, name: str) -> None:
+        """Make sure that a keyword was not left out because it is no plain data.
+
+        Raises:
+            ArchitectureError: It was, so that its value is open.
+        """
+        for place, reason in self._dropped(f"data:policy_kwargs.{name}"):
+            raise ArchitectureError(f"what is {name}? {place} is {reason}, which only running it would tell")
+        for place, reason in self._dropped("data:policy_kwargs", exact=True):
+            raise ArchitectureError(f"what is {name}? {place} is {reason}")
+
+    def _dropped(self, path: str, *, exact: bool = False) -> Iterator[tuple[str, str]]:
+        """Yield what the reader left out at or below a place, also of what a v2 source came from."""
+        listed = [(one.path, one.reason) for one in self.checkpoint.dropped]
+        lineage = carried(self.checkpoint).get("lineage")
+        before = lineage.get("dropped") if isinstance(lineage, Mapping) else None
+        entries = before if isinstance(before, list) else []
+        listed += [(str(one["path"]), str(one["reason"])) for one in entries if isinstance(one, Mapping)]
+        for place, reason in listed:
+            if place == path or (place.startswith(f"{path}.") and not exact):
+                yield place, reason
+
+    def space(self, key: str, *kinds: str) -> Mapping[str, object]:
+        """Return the `observation` or `action` space.
+
+        Args:
+            key: Which one.
+            kinds: Space types that the algorithm takes; any where left out.
+
+        Raises:
+            ArchitectureError: The file does not say it, or no such algorithm takes it.
         """
         space = self.checkpoint.spaces.get(key)
         if not isinstance(space, Mapping) or "type" not in space:
-            raise ArchitectureError(f"the file does not say its {key} space")
+            raise ArchitectureError(f"what is the {key} space? the file does not say it")
+        if space["type"] == "unknown":
+            raise ArchitectureError(f"what is the {key} space? it is a class of the user's own: {space}")
+        if kinds and space["type"] not in kinds:
+            raise ArchitectureError(f"{self.algorithm} has no policy for a {space['type']} {key} space")
         return space
 
-    def option(self, name: str, default: object, *, source: str = "") -> object:
-        """Return a keyword argument of the policy, and record how sure it is."""
+    def option(self, name: str) -> object:
+        """Return a keyword argument of the policy, and record how sure it is.
+
+        Raises:
+            ArchitectureError: It is no plain data, or its default depends on a release not stated.
+        """
+        self.lost(name)
         if name in self.kwargs:
             self.config[name] = Field(self.kwargs[name], Status.PROVEN, ("data:policy_kwargs",))
             return self.kwargs[name]
-        evidence = (source or f"default of {PROFILE} in every release since 0.8",)
-        self.config[name] = Field(default, Status.ASSUMED, evidence)
-        self.assumed.append(f"{name} = {default} ({PROFILE} default)")
-        return default
+        version = self.checkpoint.training_info.get("sb3_version")
+        cls = self.policy_class
+        rows = defaults(
+            name,
+            self.algorithm,
+            policy=cls.name if isinstance(cls, ClassRef) else "",
+            extractor=default_extractor(cls, self.algorithm) or "",
+            version=version,
+        )
+        values = [row.value for row in rows if row.value != rows[0].value]
+        if not rows or values:
+            raise ArchitectureError(f"what is {name}? the file does not say which release wrote it")
+        evidence = (f"profile {PROFILE}", str(rows[0]))
+        self.config[name] = Field(rows[0].value, Status.ASSUMED, evidence)
+        line = f"{name} = {rows[0].value} (profile {PROFILE}: {rows[0]})"
+        if line not in self.assumed:
+            self.assumed.append(line)
+        return rows[0].value
 
-    def activation(self, default: str) -> Activation:
+    def number(self, name: str) -> float:
+        """Return a keyword argument that is a finite number.
+
+        Raises:
+            ArchitectureError: It is something else.
+        """
+        value = self.option(name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ArchitectureError(f"what is {name}? {value!r} is no number")
+        return float(value)
+
+    def prove(self, name: str, value: object, *evidence: str) -> None:
+        """Record what tensors tell.
+
+        Raises:
+            ArchitectureError: The file says another value.
+        """
+        said = self.kwargs.get(name, value)
+        if said != value:
+            message = f"which holds? policy_kwargs says {name} = {said}, and {', '.join(evidence)}"
+            raise ArchitectureError(f"{message} say {value}")
+        self.config[name] = Field(value, Status.PROVEN, evidence)
+
+    def activation(self) -> Activation:
         """Return the activation between the layers of the policy's networks.
 
         Raises:
             ArchitectureError: It is none of the vocabulary.
         """
-        chosen = self.option("activation_fn", default)
-        name = chosen.name if isinstance(chosen, ClassRef) else str(chosen)
-        module = chosen.module if isinstance(chosen, ClassRef) else "torch.nn"
-        kind = vocabulary().get(name)
-        if kind is None or not module.startswith("torch.nn") or kind.parameters(kind.defaults):
-            raise ArchitectureError(f"activation {chosen} is none that ckptkit can build")
-        self.config["activation_fn"] = Field(name, *self._sureness("activation_fn"))
-        return Activation(name, {})
-
-    def _sureness(self, name: str) -> tuple[Status, tuple[str, ...]]:
-        found = self.config[name]
-        return found.status, found.evidence
+        found = chosen(self.option("activation_fn"))
+        said = self.config["activation_fn"]
+        self.config["activation_fn"] = Field(found.type, said.status, said.evidence)
+        return found
 
     def observe(self) -> None:
         """Add the graph inputs and what turns them into float features."""
-        normalize = bool(self.option("normalize_images", True))
-        self.parts = observations.prepare(self.builder, self.space("observation"), normalize_images=normalize)
+        space = self.space("observation")
+        divide = observations.has_image(space) and self.option("normalize_images") is not False
+        self.parts = observations.prepare(self.builder, space, normalize_images=divide)
 
     def features(self, prefix: str) -> str:
-        """Add the features extractor whose module is at `prefix` and return its features.
+        """Add the features extractor whose module is at `prefix`, once, and return its features.
 
         Raises:
             ArchitectureError: It is a class of the user's own that no profile knows.
         """
-        self._known_extractor(prefix)
-        builder = self.builder
-        if "" not in self.parts:
-            return blocks.combined(builder, prefix, self.parts)
-        if builder.has(f"{prefix}.cnn."):
-            return blocks.nature_cnn(builder, prefix, self.parts[""])
-        flat = blocks.flatten(builder, self.parts[""])
-        if builder.has(f"{prefix}.linear."):
-            return blocks.sequential(builder, f"{prefix}.linear", flat, Activation("ReLU", {}), tail=True)
-        return flat
-
-    def _known_extractor(self, prefix: str) -> None:
-        said = self.checkpoint.model_config.get("features_extractor")
-        named = said.get("class") if isinstance(said, Mapping) else None
-        if not isinstance(named, ClassRef):
-            if self.builder.has(f"{prefix}.linear.") and not self.builder.has(f"{prefix}.cnn."):
-                raise ArchitectureError(
-                    f"{prefix} is no extractor of SB3's own, and the file names no class for it"
-                )
-            return
-        if named.module == "stable_baselines3.common.torch_layers":
-            self.config["features_extractor_class"] = Field(
-                named.name, Status.PROVEN, ("data:policy_kwargs",)
-            )
-            return
-        if named.name != "LinearQNet":
-            raise ArchitectureError(f"the features extractor is a class of the user's own: {named}")
-        self.config["features_extractor_class"] = Field(named.name, Status.ASSUMED, (f"profile {RL_SNAKE}",))
-        line = f"features_extractor: Flatten, then Linear and ReLU for each layer (profile {RL_SNAKE})"
-        if line not in self.assumed:
-            self.assumed.append(line)
+        prefix = self.builder.canonical(prefix)
+        if prefix not in self._features:
+            self._features[prefix] = extractors.build(self, prefix)
+        return self._features[prefix]

@@ -1,40 +1,49 @@
 """DQN and QRDQN: one network of action values and its target.
 
-Sources: stable-baselines3 2.9.2, `dqn/policies.py`; sb3-contrib 2.9.2, `qrdqn/policies.py`.
+Sources: stable-baselines3 2.9.2, `dqn/policies.py`; sb3-contrib 2.9.2, `qrdqn/policies.py`. The
+networks are the same since 0.8.0 and 1.0.
 """
 
 from ckptkit.errors import ArchitectureError
-from ckptkit.recovery.sb3 import blocks, heads
-from ckptkit.recovery.sb3.blocks import Activation
+from ckptkit.recovery.sb3 import blocks, heads, sizes
 from ckptkit.recovery.sb3.policy import Policy
 
 
-def build(policy: Policy, algorithm: str) -> None:
+def build(policy: Policy) -> None:
     """Write the graph of a value network."""
-    builder = policy.builder
-    activation = policy.activation("ReLU")
+    builder, space = policy.builder, policy.space("action", "Discrete")
+    actions = heads.choices(space)[0]
+    network = "quantile_net" if policy.algorithm == "QRDQN" else "q_net"
     policy.observe()
-    network = "quantile_net" if algorithm == "QRDQN" else "q_net"
-    values = _network(policy, network, network, activation)
+    values = _network(policy, network, network)
     if builder.has(f"{network}_target."):
-        _network(policy, f"{network}_target", network, activation)
-    if algorithm == "QRDQN":
-        quantiles = _quantiles(policy, values)
+        _network(policy, f"{network}_target", network)
+    path = f"{network}.{network}"
+    sizes.plain(policy, path)
+    if policy.algorithm == "QRDQN":
+        quantiles = _quantiles(policy, values, actions)
         values = builder.add("Mean", quantiles, name="q_values/mean", axis=1)
         builder.outputs["quantiles"] = quantiles
+    else:
+        heads.expect_rows(builder, values, actions)
     builder.outputs = {"action": heads.largest(builder, values), "q_values": values, **builder.outputs}
 
 
-def _network(policy: Policy, path: str, inner: str, activation: Activation) -> str:
+def _network(policy: Policy, path: str, inner: str) -> str:
     features = policy.features(f"{path}.features_extractor")
-    return blocks.sequential(policy.builder, f"{path}.{inner}", features, activation, tail=False)
+    found = blocks.mlp(policy.builder, f"{path}.{inner}", features, policy.activation, tail=False)
+    if found == features:
+        raise ArchitectureError(f"the network needs tensors below {path}.{inner}, which the state dict lacks")
+    return found
 
 
-def _quantiles(policy: Policy, values: str) -> str:
+def _quantiles(policy: Policy, values: str, actions: int) -> str:
     """Return the head as (batch, quantiles, actions)."""
-    builder = policy.builder
-    actions = int(str(policy.space("action")["n"]))
-    rows = builder.shape(f"{values}.weight")[0]
+    weight = f"{values}.weight"
+    rows = policy.builder.shape(weight)[0]
     if rows % actions:
-        raise ArchitectureError(f"{rows} outputs do not divide into {actions} actions")
-    return builder.add("Reshape", values, name="quantiles/rows", shape=[rows // actions, actions])
+        raise ArchitectureError(
+            f"which holds? the {rows} rows of {weight} do not divide into {actions} actions"
+        )
+    policy.prove("n_quantiles", rows // actions, weight)
+    return policy.builder.add("Reshape", values, name="quantiles/rows", shape=[rows // actions, actions])
