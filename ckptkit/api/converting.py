@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ckptkit import writers
-from ckptkit.api.preparing import refuse_unfit, with_architecture
+from ckptkit.api.preparing import assumed, refuse_unfit, unused_hints, with_architecture
 from ckptkit.api.reading import PathLike, read
 from ckptkit.errors import LevelError
 from ckptkit.model.checkpoint import Note
 from ckptkit.model.recovered import Hints
 from ckptkit.model.results import Receipt
+from ckptkit.writers.deployable import Reach
 
 
 def convert(  # noqa: PLR0913 - one parameter an option of the command
@@ -43,13 +44,10 @@ def convert(  # noqa: PLR0913 - one parameter an option of the command
     writer = writers.find(to)
     checkpoint = read(source)
     refuse_unfit(checkpoint)
-    checkpoint = with_architecture(checkpoint, Hints(input_shape, tuple(assume)))
-    level = 2
-    if require_level > level:
-        raise LevelError(
-            f"level {require_level} is required, and the result would reach {level}: no architecture graph",
-            where=os.fspath(source),
-        )
+    hints = Hints(input_shape, tuple(assume))
+    before, checkpoint = checkpoint, with_architecture(checkpoint, hints)
+    reach = writer.reach(checkpoint)
+    require(reach, require_level, os.fspath(source))
     target = Path(output)
     written = None if dry_run else writer.write(checkpoint, target, force)
     return Receipt(
@@ -59,16 +57,30 @@ def convert(  # noqa: PLR0913 - one parameter an option of the command
         to=to,
         files_read=len(checkpoint.files),
         written=written,
-        level=level,
+        level=reach.level,
         verdict=checkpoint.verdict,
         dropped=checkpoint.dropped,
-        notes=checkpoint.notes + _unused_hints(input_shape, assume),
+        assumed=assumed(checkpoint),
+        notes=checkpoint.notes + _of_level(reach) + unused_hints(before, checkpoint, hints),
         code=checkpoint.code,
         dry_run=dry_run,
     )
 
 
-def _unused_hints(input_shape: tuple[int, ...] | None, assume: Sequence[str]) -> tuple[Note, ...]:
-    given = (["--input-shape"] if input_shape else []) + [f"--assume {name}" for name in assume]
-    message = "no architecture is built from it in this version; nothing was assumed"
-    return tuple(Note("unused-hint", message, hint) for hint in given)
+def require(reach: Reach, level: int, where: str) -> None:
+    """Refuse a result below `level`.
+
+    Raises:
+        LevelError: It is; the message says what it lacks.
+    """
+    if level > reach.level:
+        why = f": {reach.lacks}" if reach.lacks else ""
+        what = f"level {level} is required, and the result would reach {reach.level}{why}"
+        raise LevelError(what, where=where, fix=reach.fix)
+
+
+def _of_level(reach: Reach) -> tuple[Note, ...]:
+    """Say what keeps a bundle from its next level, where something can be done about it."""
+    hint = f" ({reach.fix})" if reach.fix else ""
+    told = reach.level >= 2 and (reach.fix or reach.level == 2)
+    return (Note("level", f"{reach.lacks}{hint}"),) if told and reach.lacks else ()

@@ -1,10 +1,11 @@
 """What every use of a checkpoint starts with: is it fit, and which network is it?"""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from ckptkit import checks, recovery
 from ckptkit.errors import ManifestError, UnsafeCheckpointError
-from ckptkit.model.checkpoint import Checkpoint
+from ckptkit.model.checkpoint import Checkpoint, Note
 from ckptkit.model.finding import Severity, Verdict
 from ckptkit.model.manifest import carried
 from ckptkit.model.recovered import Hints
@@ -45,3 +46,34 @@ def with_architecture(checkpoint: Checkpoint, hints: Hints) -> Checkpoint:
         return checkpoint
     found = recovery.recover(checkpoint, hints)
     return replace(checkpoint, architecture=found.architecture(), recovery=found.report())
+
+
+def assumed(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Return the fields that a profile supplied, one line each."""
+    found = checkpoint.recovery or carried(checkpoint).get("recovery")
+    lines = found.get("assumed") if isinstance(found, Mapping) else ()
+    return tuple(str(line) for line in lines) if isinstance(lines, list) else ()
+
+
+def unused_hints(before: Checkpoint, after: Checkpoint, hints: Hints) -> tuple[Note, ...]:
+    """Return a note for each hint without which the architecture would be the same.
+
+    Args:
+        before: The checkpoint as it was read.
+        after: As `with_architecture` returned it.
+        hints: What the user vouched for.
+    """
+    message = "made no difference to the architecture; nothing was assumed from it"
+    without = {f"--assume {name}": _without(hints, name) for name in hints.assume}
+    if hints.input_shape is not None:
+        shape = ",".join(map(str, hints.input_shape))
+        without |= {f"--input-shape {shape}": replace(hints, input_shape=None)}
+    return tuple(
+        Note("unused-hint", message, flag)
+        for flag, rest in without.items()
+        if with_architecture(before, rest).recovery == after.recovery
+    )
+
+
+def _without(hints: Hints, name: str) -> Hints:
+    return replace(hints, assume=tuple(other for other in hints.assume if other != name))

@@ -49,6 +49,7 @@ def build(
     *,
     external: Mapping[str, External] | None = None,
     metadata: Mapping[str, str] | None = None,
+    trace: dict[str, str] | None = None,
 ) -> "onnx.ModelProto":
     """Return the ONNX model of `graph` with `tensors` as its initializers.
 
@@ -57,13 +58,14 @@ def build(
         tensors: The state dict; initializers keep its names.
         external: Places of the initializers in a file; None to hold their bytes in the model.
         metadata: Written as `metadata_props`, sorted.
+        trace: Filled with the ONNX name of each live layer's outputs, in the order of the layers.
 
     Raises:
         ArchitectureError: The graph is not well formed.
     """
     from onnx import helper
 
-    scope = OnnxScope()
+    scope = OnnxScope({name: tensor.dtype.name for name, tensor in tensors.items()})
     steps = live(infer(graph), graph)
     values = {name: name for name in graph.inputs}
     types = dict(graph.inputs)
@@ -73,6 +75,8 @@ def build(
         for index, (name, given) in enumerate(zip(names, step.gives, strict=True)):
             values[reference(step.layer.name, index)] = name
             types[reference(step.layer.name, index)] = given
+            if trace is not None:
+                trace[reference(step.layer.name, index)] = name
     for name, value in graph.outputs.items():
         scope.nodes.append(helper.make_node("Identity", [values[value]], [name], name=f"output/{name}"))
     needed = set(graph.outputs.values()).union(*(step.layer.inputs for step in steps))
@@ -111,7 +115,8 @@ def _initializer(name: str, tensor: Tensor, place: External | None) -> "onnx.Ten
     from onnx import TensorProto
 
     proto = TensorProto(name=name, data_type=_element(tensor.dtype.name), dims=tensor.shape)
-    if place is None:
+    if place is None or not place.nbytes:
+        # An empty tensor has no bytes that could lie anywhere.
         proto.raw_data = tensor.tobytes()
         return proto
     proto.data_location = TensorProto.EXTERNAL

@@ -77,7 +77,7 @@ class TensorEntry:
         return entry
 
 
-def build(
+def build(  # noqa: PLR0913 - one parameter a part of the manifest
     checkpoint: Checkpoint,
     *,
     tensors: Sequence[TensorEntry],
@@ -85,6 +85,7 @@ def build(
     training_state: object,
     lineage: Mapping[str, object],
     files: Sequence[FileEntry] = (),
+    conformance: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
     """Return the manifest, its keys in the order in which they are written.
 
@@ -95,6 +96,7 @@ def build(
         training_state: The encoded tree, whose `$tensor` names are those of `tensors`.
         lineage: As `lineage` or `carried` return it.
         files: Files beside the manifest; none where one file holds everything.
+        conformance: What the recorded inputs and outputs are; None where there are none.
     """
     ordered = sorted(tensors, key=lambda entry: (entry.role != MODEL, entry.name))
     before = carried(checkpoint)
@@ -113,7 +115,7 @@ def build(
         "spaces": to_json(checkpoint.spaces),
         "preprocessing": to_json(list(checkpoint.preprocessing)),
         "postprocessing": to_json(list(checkpoint.postprocessing)),
-        "conformance": None,
+        "conformance": conformance,
         "training_info": to_json(checkpoint.training_info),
         "training_state": training_state,
         "lineage": lineage,

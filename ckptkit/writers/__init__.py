@@ -10,6 +10,7 @@ from pathlib import Path
 from ckptkit.errors import UsageError
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.results import Written
+from ckptkit.writers.deployable import Reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +22,13 @@ class Writer:
         summary: One line for people.
         write: Writes a checkpoint to a path that does not exist, or replaces it where `force`
             is set; atomic, and nothing is left behind on failure.
+        reach: The level that the result will reach; level 0 for a legacy format.
     """
 
     id: str
     summary: str
     write: Callable[[Checkpoint, Path, bool], Written]
+    reach: Callable[[Checkpoint], Reach] = lambda _: Reach(0)
 
 
 @cache

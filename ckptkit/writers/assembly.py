@@ -61,21 +61,26 @@ class Bundle:
         )
 
 
-def assemble(
-    checkpoint: Checkpoint,
-    plan: Plan,
-    stored: Mapping[tuple[str, str], Stored],
-    lineage: Mapping[str, object],
-    files: Sequence[FileEntry] = (),
-) -> Bundle:
-    """Build the manifest.
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The tensors of a bundle as its manifest lists them.
+
+    Attributes:
+        entries: Model tensors by name, then training tensors by name.
+        content_digest: Hex, over the model tensors.
+    """
+
+    entries: tuple[TensorEntry, ...]
+    content_digest: str
+
+
+def listed(checkpoint: Checkpoint, plan: Plan, stored: Mapping[tuple[str, str], Stored]) -> Listed:
+    """List the tensors, once they are written.
 
     Args:
         checkpoint: What was written.
         plan: Its tensors.
         stored: Where each owner went, by role and name.
-        lineage: Where the checkpoint comes from.
-        files: Files beside the manifest.
 
     Raises:
         IntegrityError: A tensor's bytes, or all of them together, differ from the digest that a v2
@@ -93,15 +98,37 @@ def assemble(
         raise IntegrityError(
             f"content digest is {digest}, and the source records {before}", where=checkpoint.path, fix=_FIX
         )
+    return Listed(entries, digest)
+
+
+def assemble(
+    checkpoint: Checkpoint,
+    plan: Plan,
+    tensors: Listed,
+    lineage: Mapping[str, object],
+    files: Sequence[FileEntry] = (),
+    conformance: Mapping[str, object] | None = None,
+) -> Bundle:
+    """Build the manifest.
+
+    Args:
+        checkpoint: What was written.
+        plan: Its tensors and training state.
+        tensors: As `listed` returns them.
+        lineage: Where the checkpoint comes from.
+        files: Files beside the manifest.
+        conformance: What the recorded inputs and outputs are.
+    """
     manifest = form.build(
         checkpoint,
-        tensors=entries,
-        content_digest=digest,
+        tensors=tensors.entries,
+        content_digest=tensors.content_digest,
         training_state=plan.training_state,
         lineage=lineage,
         files=files,
+        conformance=conformance,
     )
-    return Bundle(manifest, entries)
+    return Bundle(manifest, tensors.entries)
 
 
 def _check(planned: Planned, stored: Stored) -> None:

@@ -12,8 +12,10 @@ from ckptkit.model.results import Written
 from ckptkit.storage.atomic import new_directory
 from ckptkit.storage.output import create
 from ckptkit.storage.source import FileSource
-from ckptkit.writers import Writer, copying, safetensors_out
-from ckptkit.writers.assembly import Stored, assemble
+from ckptkit.writers import Writer, copying, onnx_out, safetensors_out
+from ckptkit.writers.assembly import Stored, assemble, listed
+from ckptkit.writers.deployable import reach_deployed
+from ckptkit.writers.network import runnable
 from ckptkit.writers.origin import Origin, sources
 from ckptkit.writers.plan import plan
 
@@ -35,6 +37,7 @@ def write(checkpoint: Checkpoint, target: Path, force: bool) -> Written:
         CkptkitError: As `plan` and `new_directory`.
     """
     planned = plan(checkpoint)
+    network = runnable(checkpoint)
     layouts = {role: safetensors_out.layout(planned.owners(role)) for role in WEIGHTS}
     if not layouts[TRAINING].placed:
         del layouts[TRAINING]
@@ -42,21 +45,35 @@ def write(checkpoint: Checkpoint, target: Path, force: bool) -> Written:
         Origin(checkpoint) as origin,
         new_directory(target, force=force, why_not=why_not, sources=sources(checkpoint)) as folder,
     ):
-        stored: dict[tuple[str, str], Stored] = {}
-        files = []
-        for role, layout in layouts.items():
-            with create(folder / WEIGHTS[role]) as output:
-                made = safetensors_out.write(output, layout)
-            copying.verify(made.copies)
-            files.append(FileEntry(WEIGHTS[role], made.size, made.sha256, safetensors_out.MEDIA_TYPE, role))
-            for copy, (_, offset) in zip(made.copies, layout.placed, strict=True):
-                stored[role, copy.planned.name] = Stored(copy.sha256, WEIGHTS[role], offset)
-        bundle = assemble(checkpoint, planned, stored, origin.lineage(), files)
-        files += _write_manifest(folder, bundle.manifest)
+        files, stored = _write_weights(folder, layouts)
+        tensors = listed(checkpoint, planned, stored)
+        conformance = None
+        if network is not None:
+            files += network.write(folder, tensors.content_digest, onnx_out.places(tensors.entries))
+            conformance = network.vectors.describe()
+        bundle = assemble(checkpoint, planned, tensors, origin.lineage(), files, conformance)
+        files += write_manifest(folder, bundle.manifest)
     return bundle.written(target, [(file.path, file.size, file.sha256) for file in files])
 
 
-def _write_manifest(folder: Path, manifest: Mapping[str, object]) -> list[FileEntry]:
+def _write_weights(
+    folder: Path, layouts: Mapping[str, safetensors_out.Layout]
+) -> tuple[list[FileEntry], dict[tuple[str, str], Stored]]:
+    """Write a safetensors file a role; return the files, and where each tensor went."""
+    stored: dict[tuple[str, str], Stored] = {}
+    files = []
+    for role, layout in layouts.items():
+        with create(folder / WEIGHTS[role]) as output:
+            made = safetensors_out.write(output, layout)
+        copying.verify(made.copies)
+        files.append(FileEntry(WEIGHTS[role], made.size, made.sha256, safetensors_out.MEDIA_TYPE, role))
+        for copy, (_, offset) in zip(made.copies, layout.placed, strict=True):
+            stored[role, copy.planned.name] = Stored(copy.sha256, WEIGHTS[role], offset)
+    return files, stored
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, object]) -> list[FileEntry]:
+    """Write `ckpt.json` and its digest into `folder`; return both, with the role `manifest`."""
     text = form.render(manifest)
     made = []
     for name, data, kind in (
@@ -93,4 +110,6 @@ def _listed(path: Path) -> set[str]:
     return {name.partition("/")[0] for name in paths if isinstance(name, str)}
 
 
-WRITER = Writer("deploy", "a directory: safetensors, training state and manifest", write)
+WRITER = Writer(
+    "deploy", "a directory: safetensors, ONNX graph, training state and manifest", write, reach_deployed
+)

@@ -15,8 +15,9 @@ from ckptkit.storage.canonical_zip import CONSTANTS, DIGEST, PICKLE, ROOT
 from ckptkit.storage.output import Output
 from ckptkit.version import SPEC_VERSION
 from ckptkit.writers import Writer, copying
-from ckptkit.writers.assembly import Stored, assemble
+from ckptkit.writers.assembly import Stored, assemble, listed
 from ckptkit.writers.copying import BackgroundHash, Copy
+from ckptkit.writers.deployable import reach_described
 from ckptkit.writers.origin import Origin, sources
 from ckptkit.writers.plan import Plan, Planned, plan
 from ckptkit.writers.torch_pickle import TensorRef, dumps
@@ -47,7 +48,8 @@ def write(checkpoint: Checkpoint, target: Path, force: bool) -> Written:
         copies = _write_tensors(archive, output, owners)
         copying.verify(copies)
         stored = {(made.planned.role, made.planned.name): Stored(made.sha256) for made in copies}
-        bundle = assemble(checkpoint, planned, stored, origin.lineage())
+        tensors = listed(checkpoint, planned, stored)
+        bundle = assemble(checkpoint, planned, tensors, origin.lineage())
         form.render(bundle.manifest)  # refuses here what a directory's manifest could not hold
         pickle = dumps(_root(checkpoint, planned, owners, bundle.manifest))
         members = {PICKLE: pickle, **CONSTANTS, DIGEST: f"{hashlib.sha256(pickle).hexdigest()}\n".encode()}
@@ -101,4 +103,4 @@ def _sha256(output: Output) -> str:
     return state.hexdigest()
 
 
-WRITER = Writer("v2", "one file: a versioned torch dict with its manifest inside", write)
+WRITER = Writer("v2", "one file: a versioned torch dict with its manifest inside", write, reach_described)
