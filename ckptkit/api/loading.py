@@ -1,16 +1,18 @@
 """Build the network of a checkpoint, with its weights."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ckptkit import checks, recovery
 from ckptkit.api.preparing import refuse_unfit
 from ckptkit.api.reading import PathLike, read
 from ckptkit.checks.view import restore_hint
-from ckptkit.errors import ArchitectureError, IntegrityError, MissingExtraError
+from ckptkit.errors import ArchitectureError, IntegrityError
+from ckptkit.graph.document import graph_of
 from ckptkit.graph.shapes import infer, misfits
-from ckptkit.model.architecture import Graph, graph_from_json
+from ckptkit.model import extras
+from ckptkit.model.architecture import Graph
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.manifest import carried
 from ckptkit.model.recovered import Hints
@@ -52,14 +54,10 @@ def load(
         MissingExtraError: torch is not installed.
         CkptkitError: As `read`.
     """
-    try:
-        from ckptkit.graph import torch_module
-        from ckptkit.graph.torch_tensors import state_dict
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "torch":
-            raise
-        message = "loading a network needs torch, which is not installed"
-        raise MissingExtraError(message, fix="pip install 'ckptkit[torch]'") from error
+    extras.require("torch", "loading a network")
+    from ckptkit.graph import torch_module
+    from ckptkit.graph.torch_tensors import state_dict
+
     checkpoint = read(path)
     refuse_unfit(checkpoint)
     _refuse_damaged(checkpoint)
@@ -93,13 +91,9 @@ def _graph(checkpoint: Checkpoint, hints: Hints) -> Graph:
     Raises:
         ArchitectureError: Neither is there, or the stated one is not well formed.
     """
-    stated = carried(checkpoint).get("architecture")
-    if isinstance(stated, Mapping):
-        try:
-            return graph_from_json(stated["graph"])
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            message = f"the manifest's architecture is not of its schema: {error!r}"
-            raise ArchitectureError(message, where=checkpoint.path) from error
+    stated = graph_of(checkpoint)
+    if stated is not None:
+        return stated
     found = recovery.recover(checkpoint, hints)
     if found.graph is None:
         raise ArchitectureError(
