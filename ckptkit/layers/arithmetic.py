@@ -78,8 +78,9 @@ def _matmul_infer(_: Attrs, types: Types) -> Sequence[ValueType]:
     expect(min(len(left.shape), len(right.shape)) >= 2, f"takes matrices, got {both}")
     inner = left.shape[-1]
     expect(inner is not None and inner == right.shape[-2], f"cannot multiply {both}")
-    stacks = [ValueType("F32", value.shape[:-2]) for value in types]
-    return [ValueType("F32", (*broadcast(stacks), left.shape[-2], right.shape[-1]))]
+    # No broadcasting beyond that: ONNX Runtime cannot do it over an empty batch.
+    expect(len(right.shape) == 2 or left.shape[:-2] == right.shape[:-2], f"cannot multiply {both}")
+    return [ValueType("F32", (*left.shape[:-1], right.shape[-1]))]
 
 
 def _round_infer(_: Attrs, types: Types) -> Sequence[ValueType]:
@@ -110,7 +111,7 @@ LAYERS = (
     ),
     LayerType(
         type="MatMul",
-        summary="Matrix product of two inputs over their last two axes; those in front broadcast.",
+        summary="Matrix product over the last two axes; the second input has the axes in front too, or none.",
         infer=_matmul_infer,
         onnx=lambda scope, _, inputs: [scope.one("MatMul", *inputs)],
         torch=lambda _: lambda a, b: a @ b,

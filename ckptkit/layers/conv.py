@@ -48,7 +48,7 @@ def _transposed_infer(rank: int, attrs: Attrs, types: Types) -> Sequence[ValueTy
     for size, kernel, stride, padding, dilation, extra in zip(
         behind_batch(value)[1:], *(attrs[name] for name in names), strict=True
     ):
-        expect(extra < max(stride, dilation), "output_padding is not smaller than stride or dilation")
+        expect(extra < stride, "output_padding is not smaller than stride")
         sizes.append((size - 1) * stride - 2 * padding + dilation * (kernel - 1) + extra + 1)
     expect(min(sizes) > 0, f"padding {attrs['padding']} leaves nothing of {value}")
     return [ValueType("F32", (None, attrs["out_channels"], *sizes))]
@@ -63,19 +63,36 @@ def _parameters(first: str, second: str) -> Callable[[Attrs], Mapping[str, Param
     return parameters
 
 
-def _onnx(op: str, scope: OnnxScope, attrs: Attrs, inputs: Sequence[str]) -> Sequence[str]:
+def _geometry(attrs: Attrs) -> Attrs:
+    return {
+        "kernel_shape": attrs["kernel_size"],
+        "strides": attrs["stride"],
+        "pads": [*attrs["padding"], *attrs["padding"]],
+        "dilations": attrs["dilation"],
+    }
+
+
+def _onnx(scope: OnnxScope, attrs: Attrs, inputs: Sequence[str]) -> Sequence[str]:
     tensors = [scope.parameter("weight")] + ([scope.parameter("bias")] if attrs["bias"] else [])
-    extra = {"output_padding": attrs["output_padding"]} if "output_padding" in attrs else {}
-    return scope.node(
-        op,
-        [*inputs, *tensors],
-        kernel_shape=attrs["kernel_size"],
-        strides=attrs["stride"],
-        pads=[*attrs["padding"], *attrs["padding"]],
-        dilations=attrs["dilation"],
-        group=attrs["groups"],
-        **extra,
-    )
+    return scope.node("Conv", [*inputs, *tensors], group=attrs["groups"], **_geometry(attrs))
+
+
+def _transposed_onnx(scope: OnnxScope, attrs: Attrs, inputs: Sequence[str]) -> Sequence[str]:
+    """Lower each group by itself: onnx's reference evaluator (1.23) knows no groups here."""
+    groups = attrs["groups"]
+    rows, columns = attrs["in_channels"] // groups, attrs["out_channels"] // groups
+
+    def parts(value: str, size: int, axis: int) -> list[str]:
+        if groups == 1:
+            return [value]
+        return scope.node("Split", [value, scope.ints(*[size] * groups)], groups, axis=axis)
+
+    operands = [parts(inputs[0], rows, 1), parts(scope.parameter("weight"), rows, 0)]
+    if attrs["bias"]:
+        operands.append(parts(scope.parameter("bias"), columns, 0))
+    extra = {**_geometry(attrs), "output_padding": attrs["output_padding"]}
+    made = [scope.one("ConvTranspose", *each, **extra) for each in zip(*operands, strict=True)]
+    return made if groups == 1 else [scope.one("Concat", *made, axis=1)]
 
 
 def _conv(rank: int) -> LayerType:
@@ -85,7 +102,7 @@ def _conv(rank: int) -> LayerType:
         "weight is (out, in / groups, kernel…).",
         infer=lambda attrs, types: _infer(rank, attrs, types),
         parameters=_parameters("out_channels", "in_channels"),
-        onnx=lambda scope, attrs, inputs: _onnx("Conv", scope, attrs, inputs),
+        onnx=_onnx,
         torch=torch_nn(f"Conv{rank}d"),
         defaults=_defaults(rank),
     )
@@ -97,7 +114,7 @@ def _transposed(rank: int) -> LayerType:
         summary=f"The gradient of Conv{rank}d by its input; weight is (in, out / groups, kernel…).",
         infer=lambda attrs, types: _transposed_infer(rank, attrs, types),
         parameters=_parameters("in_channels", "out_channels"),
-        onnx=lambda scope, attrs, inputs: _onnx("ConvTranspose", scope, attrs, inputs),
+        onnx=_transposed_onnx,
         torch=torch_nn(f"ConvTranspose{rank}d"),
         defaults={**_defaults(rank), "output_padding": [0] * rank},
     )

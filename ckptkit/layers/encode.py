@@ -20,7 +20,8 @@ def _one_hot_onnx(scope: OnnxScope, attrs: Attrs, inputs: Sequence[str]) -> Sequ
     import numpy as np
 
     values = scope.constant(np.array([0.0, 1.0], np.float32))
-    return [scope.one("OneHot", inputs[0], scope.ints(attrs["num_classes"]), values, axis=-1)]
+    depth = scope.constant(np.array(attrs["num_classes"], np.int64))
+    return [scope.one("OneHot", inputs[0], depth, values, axis=-1)]
 
 
 def _one_hot_torch(attrs: Attrs) -> Callable[..., object]:

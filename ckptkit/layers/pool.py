@@ -1,5 +1,6 @@
 """Pooling over one and two axes (torch 2.13, `torch/nn/modules/pooling.py`)."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 MOST_WEIGHTS = 1 << 20
-"""Elements of the averaging matrix of one axis, for windows of unequal length."""
+"""Most elements of the averaging matrix where windows differ in length."""
 
 
 def _sizes(rank: int, value: ValueType) -> tuple[int, ...]:
@@ -59,53 +60,66 @@ def _ends(scope: OnnxScope, attrs: Attrs) -> list[int]:
     return ends
 
 
-def _lower(op: str, scope: OnnxScope, attrs: Attrs, inputs: Sequence[str], **more: Any) -> Sequence[str]:
-    windows = _window(attrs)
-    return scope.node(
-        op,
-        inputs,
-        kernel_shape=attrs["kernel_size"],
-        strides=[stride for _, stride, _, _ in windows],
-        pads=[*attrs["padding"], *_ends(scope, attrs)],
-        **more,
-    )
-
-
 def _max_onnx(scope: OnnxScope, attrs: Attrs, inputs: Sequence[str]) -> Sequence[str]:
-    return _lower("MaxPool", scope, attrs, inputs, dilations=attrs["dilation"])
+    """Pad in a step of its own: onnx's reference evaluator (1.23) reads MaxPool's pads wrongly."""
+    (x,) = inputs
+    begins, ends = attrs["padding"], _ends(scope, attrs)
+    if any((*begins, *ends)):
+        x = scope.one("Pad", x, scope.ints(0, 0, *begins, 0, 0, *ends), scope.scalar(-math.inf))
+    kernel, strides = attrs["kernel_size"], [stride for _, stride, _, _ in _window(attrs)]
+    return scope.node("MaxPool", [x], kernel_shape=kernel, strides=strides, dilations=attrs["dilation"])
 
 
 def _average_onnx(scope: OnnxScope, attrs: Attrs, inputs: Sequence[str]) -> Sequence[str]:
-    return _lower("AveragePool", scope, attrs, inputs, count_include_pad=int(attrs["count_include_pad"]))
+    return scope.node(
+        "AveragePool",
+        inputs,
+        kernel_shape=attrs["kernel_size"],
+        strides=[stride for _, stride, _, _ in _window(attrs)],
+        pads=[*attrs["padding"], *attrs["padding"]],
+        count_include_pad=int(attrs["count_include_pad"]),
+    )
+
+
+def _is_even(sizes: Sequence[int], out: Sequence[int]) -> bool:
+    return all(size % count == 0 for size, count in zip(sizes, out, strict=True))
 
 
 def _adaptive_infer(rank: int, attrs: Attrs, types: Types) -> Sequence[ValueType]:
     (value,) = types
     channels, *sizes = _sizes(rank, value)
-    for size, out in zip(sizes, attrs["output_size"], strict=True):
-        expect(size % out == 0 or size * out <= MOST_WEIGHTS, f"cannot average {value} over {out} windows")
-    return [ValueType("F32", (None, channels, *attrs["output_size"]))]
+    out = attrs["output_size"]
+    weights = math.prod((*sizes, *out))
+    expect(_is_even(sizes, out) or weights <= MOST_WEIGHTS, f"cannot average {value} over {out} windows")
+    return [ValueType("F32", (None, channels, *out))]
 
 
 def _averages(size: int, out: int) -> "np.ndarray[Any, Any]":
-    """Return the (out, size) matrix of means from floor(i size / out) to ceil((i + 1) size / out)."""
+    """Return the (size, out) matrix of means from floor(i size / out) to ceil((i + 1) size / out)."""
     import numpy as np
 
-    matrix = np.zeros((out, size), np.float32)
-    for row in range(out):
-        first, last = row * size // out, -(-(row + 1) * size // out)
-        matrix[row, first:last] = 1 / (last - first)
+    matrix = np.zeros((size, out), np.float64)
+    for column in range(out):
+        first, last = column * size // out, -(-(column + 1) * size // out)
+        matrix[first:last, column] = 1 / (last - first)
     return matrix
 
 
 def _adaptive_onnx(scope: OnnxScope, attrs: Attrs, inputs: Sequence[str]) -> Sequence[str]:
-    sizes, out = behind_batch(scope.types[0])[1:], attrs["output_size"]
-    if all(size % count == 0 for size, count in zip(sizes, out, strict=True)):
+    """Pool where all windows are alike, else multiply by the matrix of all means."""
+    import numpy as np
+
+    channels, *sizes = behind_batch(scope.types[0])
+    out = attrs["output_size"]
+    if _is_even(sizes, out):
         kernel = [size // count for size, count in zip(sizes, out, strict=True)]
         return scope.node("AveragePool", inputs, kernel_shape=kernel, strides=kernel)
-    (x,) = inputs
-    x = scope.one("MatMul", x, scope.constant(_averages(sizes[-1], out[-1]).T.copy()))
-    return [scope.one("MatMul", scope.constant(_averages(sizes[0], out[0])), x) if len(out) == 2 else x]
+    matrix = np.ones((1, 1))
+    for size, count in zip(sizes, out, strict=True):
+        matrix = np.kron(matrix, _averages(size, count))
+    rows = scope.one("Reshape", inputs[0], scope.ints(-1, channels, math.prod(sizes)))
+    means = scope.one("MatMul", rows, scope.constant(matrix.astype(np.float32)))
+    return [scope.one("Reshape", means, scope.ints(-1, channels, *out))]
 
 
 def _max(rank: int) -> LayerType:

@@ -1,4 +1,4 @@
-"""Layers that move elements without changing them: Flatten, Reshape, Transpose, Concat, Slice."""
+"""Layers that move elements without changing them: Flatten, Reshape, Squeeze and such."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -30,6 +30,13 @@ def _reshape_infer(attrs: Attrs, types: Types) -> Sequence[ValueType]:
 
 def _reshape_onnx(scope: OnnxScope, attrs: Attrs, inputs: Sequence[str]) -> Sequence[str]:
     return [scope.one("Reshape", inputs[0], scope.ints(-1, *attrs["shape"]))]
+
+
+def _squeeze_infer(attrs: Attrs, types: Types) -> Sequence[ValueType]:
+    (value,) = types
+    axis = attrs["axis"]
+    expect(value.shape[axis : axis + 1] == (1,), f"axis {axis} of {value} has not the size 1")
+    return [ValueType(value.dtype, (*value.shape[:axis], *value.shape[axis + 1 :]))]
 
 
 def _transpose_infer(attrs: Attrs, types: Types) -> Sequence[ValueType]:
@@ -92,6 +99,13 @@ LAYERS = (
         infer=_reshape_infer,
         onnx=_reshape_onnx,
         torch=_make(lambda x, attrs: x.reshape(x.shape[0], *attrs["shape"])),
+    ),
+    LayerType(
+        type="Squeeze",
+        summary="Without the axis `axis`, whose size is 1; also the first where it is not the batch.",
+        infer=_squeeze_infer,
+        onnx=lambda scope, attrs, inputs: [scope.one("Squeeze", inputs[0], scope.ints(attrs["axis"]))],
+        torch=_make(lambda x, attrs: x.squeeze(attrs["axis"])),
     ),
     LayerType(
         type="Transpose",
