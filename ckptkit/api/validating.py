@@ -9,6 +9,8 @@ from ckptkit import checks
 from ckptkit.api.reading import PathLike, find, level_of, read
 from ckptkit.errors import CkptkitError, InaccessibleError, NotACheckpointError, PointerError
 from ckptkit.model import levels
+from ckptkit.model.checkpoint import Checkpoint
+from ckptkit.model.extras import install_command, missing
 from ckptkit.model.finding import Finding, Severity, Verdict
 from ckptkit.model.results import Report, Validation
 
@@ -16,6 +18,8 @@ VERIFIABLE = 2
 """The level whose checks read every byte."""
 NOT_CHECKED = (InaccessibleError, NotACheckpointError, PointerError)
 """Errors that leave a check incomplete; every other one is a finding."""
+RUNTIME = "onnx"
+"""The extra that level 4 needs."""
 
 
 def validate(
@@ -30,7 +34,8 @@ def validate(
 
     Args:
         paths: Files, bundles, or directories to search.
-        level: Level that each must reach; None checks all that each one claims.
+        level: Level that each must reach; None checks all that each one claims, up to level 3. Level 4
+            runs the network and needs the extra `onnx`; where it is missing the result is incomplete.
         strict: Refuse unknown manifest fields other than `x-*`.
         select: Rule codes or prefixes to report; empty for all.
         ignore: Rule codes or prefixes not to report.
@@ -65,18 +70,32 @@ def _validate_one(path: Path, level: int | None, *, strict: bool) -> Validation:
         checkpoint = read(path)
     except CkptkitError as error:
         return _unread(name, error)
-    claimed = levels.claimed(checkpoint)
-    wanted = max(claimed, VERIFIABLE) if level is None else level
-    checked = min(wanted, claimed)
-    # Beyond what it claims, too: a legacy file's own checksums are compared like a bundle's digests.
-    findings = list(checks.run(checkpoint, wanted, strict=strict))
+    checked = _level_to_check(checkpoint, level)
+    lacking = missing(RUNTIME, "onnx", "onnxruntime") if checked == levels.DEPLOYABLE else ""
+    if lacking:
+        checked = levels.RECONSTRUCTABLE
+    findings = list(checks.run(checkpoint, checked, strict=strict))
     achieved, lacks = levels.reached(checkpoint, findings, checked, level_of)
-    if level is not None and achieved < level and not _explains(findings, level):
+    if level is not None and achieved < level and not lacking and not _explains(findings, level):
         message = f"level {level} {levels.NAMES[level]} is asked for; it reaches {achieved}"
         findings.append(Finding("CK108", Severity.ERROR, message, name, fix=lacks))
     absent = any(finding.code == PointerError.code for finding in findings)
-    incomplete = "content not present" if absent else ""
+    incomplete = "content not present" if absent else _cannot_run(lacking)
     return Validation(name, achieved, checkpoint.verdict, tuple(findings), incomplete, lacks)
+
+
+def _level_to_check(checkpoint: Checkpoint, level: int | None) -> int:
+    """Return the level to check up to; the highest is checked only where it is asked for."""
+    if level is None:
+        return min(levels.claimed(checkpoint), levels.RECONSTRUCTABLE)
+    return min(level, levels.checkable(checkpoint))
+
+
+def _cannot_run(package: str) -> str:
+    """Say what level 4 needs; empty where it has it."""
+    if not package:
+        return ""
+    return f"level 4 needs {package}, which is not installed: {install_command(RUNTIME)}"
 
 
 def _explains(findings: Iterable[Finding], level: int) -> bool:

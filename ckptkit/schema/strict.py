@@ -7,7 +7,8 @@ CLOSED = "x-closed"
 
 _HOLDS_SCHEMAS = ("properties", "$defs", "patternProperties", "dependentSchemas")
 _LISTS_SCHEMAS = ("allOf", "anyOf", "oneOf", "prefixItems")
-_IS_SCHEMA = ("items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames")
+# `if` is not among them: it asks a question, and closed it would be answered no.
+_IS_SCHEMA = ("items", "additionalProperties", "not", "then", "else", "contains", "propertyNames")
 
 
 def strict(schema: dict[str, Any]) -> dict[str, Any]:
