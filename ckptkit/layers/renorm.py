@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from ckptkit.layers import Attrs, LayerType, Parameter, Types, expect_features, own_module
+from ckptkit.layers import Attrs, LayerType, Parameter, Types, expect_channels, own_module
 from ckptkit.layers.onnx_scope import OnnxScope
 from ckptkit.model.architecture import ValueType
 
 
 def _infer(attrs: Attrs, types: Types) -> Sequence[ValueType]:
-    (value,) = types
-    expect_features(value, attrs["num_features"])
+    expect_channels(types[0], attrs["num_features"], {2})
     return types
 
 
@@ -37,8 +36,8 @@ def _onnx(scope: OnnxScope, attrs: Attrs, inputs: Sequence[str]) -> Sequence[str
 LAYERS = (
     LayerType(
         type="BatchRenorm1d",
-        summary="(x - ra_mean) / sqrt(ra_var + eps) · scale + bias over the last axis; training renormalises "
-        "the batch.",
+        summary="(x - ra_mean) / sqrt(ra_var + eps) · scale + bias of (batch, num_features); "
+        "training renormalises the batch.",
         infer=_infer,
         parameters=_parameters,
         onnx=_onnx,

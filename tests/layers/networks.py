@@ -9,6 +9,7 @@ import torch
 
 from ckptkit.graph import onnx_model
 from ckptkit.layers import vocabulary
+from ckptkit.layers.onnx_scope import ELEMENTS
 from ckptkit.model.architecture import Graph, Layer, ValueType
 from ckptkit.model.dtype import BY_NAME, BY_TORCH
 from ckptkit.model.tensor import Storage, Tensor, contiguous_strides
@@ -120,6 +121,10 @@ def reference(built: Any, case: Case, inputs: list[torch.Tensor]) -> list[np.nda
 
 def named(inputs: list[torch.Tensor]) -> dict[str, np.ndarray]:
     return {f"in.{index}": value.numpy() for index, value in enumerate(inputs)}
+
+
+def onnx_name(dtype: str) -> str:
+    return ELEMENTS[dtype]
 
 
 def seeded(name: str, seed: int) -> Random:
