@@ -51,10 +51,13 @@ class Default:
     policy: str = ""
     extractor: str = ""
 
+    @property
+    def range(self) -> str:
+        """The releases that it holds for, in words."""
+        return f"default from {self.since} to {'before ' + self.until if self.until else '2.9'}"
+
     def __str__(self) -> str:
-        return (
-            f"default from {self.since} to {f'before {self.until}' if self.until else '2.9'}: {self.source}"
-        )
+        return f"{self.range}: {self.source}"
 
 
 DEFAULTS = (

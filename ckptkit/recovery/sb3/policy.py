@@ -131,7 +131,7 @@ class Policy:
             raise ArchitectureError(f"what is {name}? the file does not say which release wrote it")
         evidence = (f"profile {PROFILE}", str(rows[0]))
         self.config[name] = Field(rows[0].value, Status.ASSUMED, evidence)
-        line = f"{name} = {rows[0].value} (profile {PROFILE}: {rows[0]})"
+        line = f"{name} = {rows[0].value} (profile {PROFILE}: {rows[0].range})"
         if line not in self.assumed:
             self.assumed.append(line)
         return rows[0].value

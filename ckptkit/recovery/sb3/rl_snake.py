@@ -94,10 +94,10 @@ def _check_code(policy: "Policy", found: "Named", normed: bool) -> bool:
     forward = {name for fact in code if fact.name.endswith("forward") for name in fact.names}
     known = _NORMED if normed else _PLAIN
     if not (used <= known and {"Linear", "ReLU"} <= used and forward == _FORWARD):
+        seen, does = ", ".join(sorted(used)) or "no layers", ", ".join(sorted(forward)) or "nothing"
         raise ArchitectureError(
-            f"what does the features extractor {found.cls} compute? its code names "
-            f"{', '.join(sorted(used)) or 'no layers'}, and its forward {', '.join(sorted(forward)) or 'none'}: "
-            "it is not RL-Snake's LinearQNet"
+            f"what does the features extractor {found.cls} compute? its code names {seen}, its forward "
+            f"{does}: that is not RL-Snake's LinearQNet"
         )
     return True
 

@@ -1,0 +1,105 @@
+"""Every combination: SB3 makes and saves it, ckptkit reads and rebuilds it, all compute the same."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from ckptkit import recovery
+from ckptkit.graph import onnx_model
+from ckptkit.graph.shapes import infer, misfits
+from ckptkit.graph.torch_module import GraphModule
+from ckptkit.model.checkpoint import Checkpoint
+from ckptkit.model.recovered import Hints, Recovered, Status
+from tests.readers.sb3_models import read
+from tests.recovery import sb3_oracle
+from tests.recovery.sb3_cases import Case, cases
+
+CASES = cases()
+FLOOR = 250
+ALGORITHMS = 13
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
+
+
+def test_there_are_enough_combinations_of_every_algorithm() -> None:
+    counted = Counter(case.algorithm for case in CASES)
+    assert len(CASES) >= FLOOR
+    assert len(counted) == ALGORITHMS
+    assert min(counted.values()) >= 10, counted
+
+
+def session(found: Recovered, checkpoint: Checkpoint) -> onnxruntime.InferenceSession:
+    assert found.graph is not None, found.questions
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    model = onnx_model.build(found.graph, checkpoint.tensors).SerializeToString()
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def run_onnx(made: onnxruntime.InferenceSession, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    wanted = {given.name for given in made.get_inputs()}
+    names = [given.name for given in made.get_outputs()]
+    assert wanted <= feed.keys()
+    given = {name: value for name, value in feed.items() if name in wanted}
+    return dict(zip(names, made.run(None, given), strict=True))
+
+
+def run_torch(made: GraphModule, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    with torch.no_grad():
+        outputs = made(**{name: torch.as_tensor(value) for name, value in feed.items()})
+    return {name: value.numpy() for name, value in outputs.items()}
+
+
+def compare(outputs: dict[str, np.ndarray], wanted: dict[str, np.ndarray]) -> None:
+    assert wanted.keys() <= outputs.keys()
+    for name, value in wanted.items():
+        assert outputs[name].shape == value.shape, name
+        if value.dtype.kind in "iub":
+            np.testing.assert_array_equal(outputs[name], value, err_msg=name)
+        else:
+            np.testing.assert_allclose(outputs[name], value, rtol=1e-5, atol=1e-5, err_msg=name)
+
+
+def steps(case: Case, model: Any) -> list[tuple[dict[str, np.ndarray], dict[str, np.ndarray]]]:
+    feed = sb3_oracle.observations(model)
+    if case.algorithm == "RecurrentPPO":
+        return sb3_oracle.two_steps(case, model, feed)
+    if case.algorithm == "MaskablePPO":
+        feed["action_mask"] = sb3_oracle.masks(model)
+    return [(feed, sb3_oracle.expected(case, model, feed))]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_rebuilt_from_its_zip_it_computes_what_sb3_does(case: Case, tmp_path: Path) -> None:
+    model = sb3_oracle.make(case)
+    path = tmp_path / "model.zip"
+    model.save(path)
+    checkpoint = read(path)
+    found = recovery.recover(checkpoint, Hints())
+    assert found.graph is not None, found.questions
+    assert not list(misfits(infer(found.graph), checkpoint.tensors))
+    module = GraphModule(found.graph).eval()
+    state = model.policy.state_dict()
+    assert module.state_dict().keys() == state.keys()
+    module.load_state_dict(state, strict=True)
+    made = session(found, checkpoint)
+    for feed, wanted in steps(case, model):
+        compare(run_onnx(made, feed), wanted)
+        compare(run_torch(module, feed), wanted)
+    check_fields(case, found)
+
+
+def check_fields(case: Case, found: Recovered) -> None:
+    """What the case states is stated again, as proven."""
+    assert found.config["algorithm"].value == case.algorithm or case.algorithm == "DDPG"
+    for name, value in case.kwargs.items():
+        if name in found.config and name not in ("net_arch", "activation_fn"):
+            assert found.config[name].value == value
+            assert found.config[name].status is Status.PROVEN
+    if "activation_fn" in case.kwargs and case.kwargs.get("net_arch"):
+        assert found.config["activation_fn"].value == case.kwargs["activation_fn"].__name__
+    assert all(field.evidence for field in found.config.values())
