@@ -51,7 +51,7 @@ def observations(
             made[name] = _mask(rng, rows, value, action if isinstance(action, Mapping) else {})
         elif name == "episode_start":
             made[name] = np.arange(rows) % 2 == 1
-        elif name.startswith("state."):
+        elif name.startswith(("state.", "critic_state.")):
             made[name] = _state(rng, rows, value)
         else:
             made[name] = _observation(rng, rows, value, space_of(spaces, name) or {}, clip)
