@@ -68,7 +68,7 @@ def agents() -> list[Agent]:
         Agent("TRPO", observation=spaces.Discrete(6), arguments=SMALL),
         Agent("ARS", LARGE, arguments={"n_delta": 1}),
         Agent("MaskablePPO", spaces.MultiDiscrete([2, 3]), arguments=SMALL),
-        Agent("RecurrentPPO", arguments=SMALL, network=recurrent),
+        Agent("RecurrentPPO", policy="MlpLstmPolicy", arguments=SMALL, network=recurrent),
         Agent("DQN", observation=IMAGE, policy="CnnPolicy"),
         Agent("QRDQN", network={"n_quantiles": 5}),
         Agent("SAC", LARGE, IMAGE, "CnnPolicy", network={"share_features_extractor": True}),

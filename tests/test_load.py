@@ -159,7 +159,9 @@ def test_extractors_that_share_tensors_stay_tied(tmp_path: Path) -> None:
 
 
 def test_a_recurrent_agent_gives_sb3s_actions_and_states_over_steps(tmp_path: Path) -> None:
-    agent = Agent("RecurrentPPO", LARGE, arguments=SMALL, network={"lstm_hidden_size": 6})
+    agent = Agent(
+        "RecurrentPPO", LARGE, policy="MlpLstmPolicy", arguments=SMALL, network={"lstm_hidden_size": 6}
+    )
     model, path = saved(agent, tmp_path)
     module = ckptkit.load(path)
     state = expected = None
@@ -298,7 +300,7 @@ def other_types(path: Path, target: Path, dtype: torch.dtype) -> dict[str, torch
     "agent",
     [
         Agent("PPO", arguments=SMALL),
-        Agent("RecurrentPPO", arguments=SMALL, network={"lstm_hidden_size": 6}),
+        Agent("RecurrentPPO", policy="MlpLstmPolicy", arguments=SMALL, network={"lstm_hidden_size": 6}),
         Agent("CrossQ", LARGE),
     ],
     ids=str,
