@@ -108,6 +108,12 @@ class ArchitectureError(CkptkitError):
     exit_code = 1
 
 
+class NotExportableError(CkptkitError):
+    """The checkpoint has no faithful form in the format that was asked for."""
+
+    exit_code = 1
+
+
 class LevelError(CkptkitError):
     """The result would not reach the level that was required of it."""
 

@@ -29,7 +29,8 @@ def convert(  # noqa: PLR0913 - one parameter an option of the command
 
     Args:
         source: Any supported checkpoint.
-        to: Id of a writer: `deploy` (a directory) or `v2` (a torch dict).
+        to: Id of a writer: `deploy` (a directory), `v2` (a torch dict) or `sb3` (a
+            Stable-Baselines3 zip).
         output: Path to write; must not exist unless `force` is set.
         force: Replace an existing bundle or file at `output`.
         dry_run: Do everything but write.
@@ -45,10 +46,13 @@ def convert(  # noqa: PLR0913 - one parameter an option of the command
     checkpoint = read(source)
     refuse_unfit(checkpoint)
     hints = Hints(input_shape, tuple(assume))
-    before, checkpoint = checkpoint, with_architecture(checkpoint, hints)
+    before = checkpoint
+    if writer.describes:
+        checkpoint = with_architecture(checkpoint, hints)
     reach = writer.reach(checkpoint)
     require(reach, require_level, os.fspath(source))
     target = Path(output)
+    altered = writer.alters(checkpoint, target)
     written = None if dry_run else writer.write(checkpoint, target, force)
     return Receipt(
         source=os.fspath(source),
@@ -59,9 +63,10 @@ def convert(  # noqa: PLR0913 - one parameter an option of the command
         written=written,
         level=reach.level,
         verdict=checkpoint.verdict,
-        dropped=checkpoint.dropped,
-        assumed=assumed(checkpoint),
-        notes=checkpoint.notes + _of_level(reach) + unused_hints(before, checkpoint, hints),
+        dropped=checkpoint.dropped + altered.dropped,
+        assumed=(assumed(checkpoint) if writer.describes else ()) + altered.assumed,
+        changed=altered.changed,
+        notes=checkpoint.notes + altered.notes + _of_level(reach) + unused_hints(before, checkpoint, hints),
         code=checkpoint.code,
         dry_run=dry_run,
     )

@@ -9,7 +9,10 @@ from ckptkit.cli.output import emit, form_of, wants_color
 @click.command("convert")
 @click.argument("source", metavar="SRC")
 @click.option(
-    "--to", type=options.Target(), required=True, help="deploy (a directory) or v2 (one torch file)."
+    "--to",
+    type=options.Target(),
+    required=True,
+    help="deploy (a directory), v2 (one torch file) or sb3 (a Stable-Baselines3 zip).",
 )
 @click.option(
     "-o", "--output", metavar="DST", required=True, help="Path to write; must not exist unless --force."
@@ -58,7 +61,11 @@ def command(
     in it is executed, and DST appears whole or not at all. The receipt says what was read, dropped and
     assumed.
 
-    Exit status: 0, or 1 where SRC is refused (unsafe, unknown version, a tensor without a bundle form),
+    With --to sb3, SRC is a Stable-Baselines3 agent of any release, or a bundle made from one, and
+    DST.zip opens with today's release and gymnasium alone. Statistics go to DST/vecnormalize.pkl
+    beside it, an extractor's sidecars into its folder. A DST without .zip is a folder with all of them.
+
+    Exit status: 0, or 1 where SRC is refused (unsafe, unknown version, without a form in DST's format),
     or 2 where it cannot be read or DST cannot be written.
     """
     from ckptkit import api, report

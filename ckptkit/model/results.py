@@ -36,6 +36,8 @@ class Inspection:
         next_level: What the next level lacks, one line.
         bytes: Size of all files together.
         content_digest: Hex; empty where the file records none (it is not computed here).
+        architecture: The manifest's `architecture` object; for a legacy file what recovery found.
+        recovery: The manifest's `recovery` object, likewise: how sure each field is, and what is open.
     """
 
     path: str
@@ -51,6 +53,7 @@ class Inspection:
     training_tensors: tuple[TensorRow, ...] = ()
     spaces: Mapping[str, object] = field(default_factory=dict)
     architecture: object = None
+    recovery: object = None
     model_config: object = field(default_factory=dict)
     training_info: object = field(default_factory=dict)
     preprocessing: object = ()
@@ -113,6 +116,23 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Altered:
+    """What a target format makes a writer do that is no plain copy.
+
+    Attributes:
+        changed: What is written otherwise than the source has it, one line each.
+        dropped: What the target has no place for.
+        assumed: Fields that the target needs and its own defaults fill, one line each.
+        notes: What the user of the target has to know.
+    """
+
+    changed: tuple[str, ...] = ()
+    dropped: tuple[Dropped, ...] = ()
+    assumed: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """What `convert` did or, with `dry_run`, would do.
 
@@ -120,6 +140,7 @@ class Receipt:
         written: None for a dry run.
         level: Level of the result.
         assumed: Fields filled from a named profile, one line each.
+        changed: What is written otherwise than the source has it, one line each.
     """
 
     source: str
@@ -135,3 +156,4 @@ class Receipt:
     notes: tuple[Note, ...] = ()
     code: tuple[CodeFact, ...] = ()
     dry_run: bool = False
+    changed: tuple[str, ...] = ()

@@ -12,10 +12,12 @@ LABEL = 10
 
 
 def lines(done: Receipt, *, list_dropped: bool) -> Iterator[Line]:
-    """Yield one line a step: read, weights, dropped, assumed, notes, wrote."""
+    """Yield one line a step: read, weights, changed, dropped, assumed, notes, wrote."""
     yield _read(done)
     if done.written is not None:
         yield _step("weights", _weights(done.written))
+    for change in done.changed:
+        yield _step("changed", change)
     yield from _dropped(done, list_dropped)
     yield _step("assumed", ", ".join(done.assumed) or "nothing")
     for note in done.notes:
@@ -68,4 +70,5 @@ def _wrote(done: Receipt) -> Iterator[Line]:
         "good",
     )
     yield _step("content", f"sha256 {done.written.content_digest}")
-    yield _step("bundle", f"sha256 {done.written.bundle_digest}")
+    if done.written.bundle_digest:
+        yield _step("bundle", f"sha256 {done.written.bundle_digest}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ckptkit.errors import UsageError
 from ckptkit.model.checkpoint import Checkpoint
-from ckptkit.model.results import Written
+from ckptkit.model.results import Altered, Written
 from ckptkit.writers.deployable import Reach
 
 
@@ -23,12 +23,17 @@ class Writer:
         write: Writes a checkpoint to a path that does not exist, or replaces it where `force`
             is set; atomic, and nothing is left behind on failure.
         reach: The level that the result will reach; level 0 for a legacy format.
+        describes: Whether the result can hold the architecture.
+        alters: What is no plain copy, for a checkpoint and the path to write; raises what `write`
+            would raise of the checkpoint itself.
     """
 
     id: str
     summary: str
     write: Callable[[Checkpoint, Path, bool], Written]
     reach: Callable[[Checkpoint], Reach] = lambda _: Reach(0)
+    describes: bool = True
+    alters: Callable[[Checkpoint, Path], Altered] = lambda _, __: Altered()
 
 
 @cache
