@@ -3,12 +3,13 @@
 import os
 from collections.abc import Iterable
 
-from ckptkit import checks
+from ckptkit import checks, recovery
 from ckptkit.api.reading import PathLike, level_of, read
 from ckptkit.errors import UnknownVersionError
 from ckptkit.model import levels
-from ckptkit.model.checkpoint import Note
-from ckptkit.model.finding import Severity
+from ckptkit.model.checkpoint import Checkpoint, Note
+from ckptkit.model.finding import Severity, Verdict
+from ckptkit.model.recovered import Hints
 from ckptkit.model.results import Inspection, TensorRow
 from ckptkit.model.tensor import Tensor
 from ckptkit.model.tree import tensors_in
@@ -31,6 +32,7 @@ def inspect(path: PathLike) -> Inspection:
             raise UnknownVersionError(f"{error.code} {error.message}", where=error.path, fix=error.fix)
     level, lacks = levels.reached(checkpoint, findings, 1, level_of)
     manifest = (checkpoint.bundle.manifest if checkpoint.bundle else None) or {}
+    architecture, recovered = _architecture(checkpoint)
     return Inspection(
         path=os.fspath(path),
         format=checkpoint.format,
@@ -44,7 +46,8 @@ def inspect(path: PathLike) -> Inspection:
         tensors=_rows(checkpoint.tensors.items()),
         training_tensors=_rows(tensors_in(checkpoint.training_state).items()),
         spaces=checkpoint.spaces,
-        architecture=manifest.get("architecture"),
+        architecture=architecture,
+        recovery=recovered,
         model_config=checkpoint.model_config,
         training_info=checkpoint.training_info,
         preprocessing=checkpoint.preprocessing,
@@ -53,6 +56,17 @@ def inspect(path: PathLike) -> Inspection:
         dropped=checkpoint.dropped,
         notes=checkpoint.notes + tuple(Note("finding", f"{e.code} {e.message}", e.location) for e in errors),
     )
+
+
+def _architecture(checkpoint: Checkpoint) -> tuple[object, object]:
+    """Return what a manifest says of the network, or what recovery finds in a file without one."""
+    if checkpoint.bundle is not None:
+        manifest = checkpoint.bundle.manifest or {}
+        return manifest.get("architecture"), manifest.get("recovery")
+    if checkpoint.verdict is Verdict.UNSAFE:
+        return None, None
+    found = recovery.recover(checkpoint, Hints())
+    return found.architecture(), found.report()
 
 
 def _rows(tensors: Iterable[tuple[str, Tensor]]) -> tuple[TensorRow, ...]:

@@ -8,6 +8,8 @@ from ckptkit.model.finding import Verdict
 from ckptkit.model.inert import ClassRef
 from ckptkit.model.levels import NAMES
 from ckptkit.model.results import Inspection, TensorRow
+from ckptkit.report.graph_picture import picture
+from ckptkit.report.graph_routes import routes
 from ckptkit.report.styled import Line, Span, line
 from ckptkit.report.words import dtypes, parameters, plural, size, space
 
@@ -58,6 +60,7 @@ def _parts(found: Inspection) -> Iterator[Line]:
     yield _spaces(found.spaces)
     yield _tensors("tensors", found.tensors)
     yield _tensors("training", found.training_tensors)
+    yield from _network(found)
     yield _fields("config", found.model_config)
     yield _trained(found.training_info)
     yield from _code(found)
@@ -69,6 +72,19 @@ def _parts(found: Inspection) -> Iterator[Line]:
         yield _part("note", f"{note.location}: {note.message}" if note.location else note.message)
     if found.content_digest:
         yield _part("content", f"sha256 {found.content_digest}")
+
+
+def _network(found: Inspection) -> Iterator[Line]:
+    """Yield the ways through the network, or the question that is open; nothing where nobody asked it."""
+    if found.architecture is None and found.recovery is None:
+        return
+    drawn = picture(found)
+    if drawn.outline is not None:
+        yield _part("network", routes(drawn.outline) or "no layer with parameters")
+    for question in drawn.questions:
+        yield _part("network", ("not known: ", "warn"), question)
+    if drawn.assumed:
+        yield _part("assumed", "; ".join(drawn.assumed))
 
 
 def _part(label: str, *words: str | Span) -> Line:

@@ -4,6 +4,7 @@ Rich is imported for the second form alone, so that piped output costs no start-
 """
 
 from collections.abc import Iterable
+from unicodedata import combining, east_asian_width
 
 Span = tuple[str, str]
 """Text and style; the style is one of `STYLES`, or empty."""
@@ -11,6 +12,8 @@ Line = list[Span]
 
 STYLES = {
     "name": "bold",
+    "input": "blue",
+    "head": "magenta",
     "good": "green",
     "bad": "bold red",
     "warn": "yellow",
@@ -30,6 +33,11 @@ def one_line(text: str) -> str:
     A name in a hostile file must not move the cursor, forge a line or break the encoding.
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def columns(text: str) -> int:
+    """Return how many columns of a terminal `text` takes; a wide character takes two, an accent none."""
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def render(lines: Iterable[Line], *, color: bool) -> str:
