@@ -148,15 +148,18 @@ def misfits(steps: tuple[Step, ...], tensors: Mapping[str, Tensor]) -> Iterator[
     """Yield (tensor name, what is wrong) for each disagreement of a graph with a state dict.
 
     Every tensor must be owned by a layer, under the layer's name or one of its aliases, and every
-    parameter of a layer must be there with its shape and kind of dtype.
+    parameter of a layer must be there with its shape and kind of dtype. Under an alias it must be the
+    same tensor.
     """
     owned = set()
     for step in steps:
         for path in (step.layer.name, *step.layer.aliases):
             for name, parameter in step.kind.parameters(step.attrs).items():
-                full = join(path, name)
+                full, first = join(path, name), join(step.layer.name, name)
                 owned.add(full)
                 yield from _misfit(full, parameter, tensors.get(full), step.layer.type)
+                if {full, first} <= tensors.keys() and tensors[full].identity != tensors[first].identity:
+                    yield full, f"is not the same tensor as {first}, as the aliases of {step.layer.name} say"
     for name in tensors:
         if name not in owned:
             yield name, "no layer of the graph uses it"

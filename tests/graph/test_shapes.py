@@ -164,10 +164,11 @@ def test_tensors_that_do_not_fit_are_named() -> None:
             layer("BatchNorm1d", "a", name="norm", num_features=3),
         )
     )
+    weight = held("F32", 4, 3)
     tensors = {
-        "a.weight": held("F32", 4, 3),
+        "a.weight": weight,
         "a.bias": held("I64", 3),
-        "twin.weight": held("F16", 3, 4),
+        "twin.weight": weight,
         "norm.weight": held("BF16", 3),
         "norm.bias": held("F64", 3),
         "norm.running_mean": held("F32", 3),
@@ -176,10 +177,20 @@ def test_tensors_that_do_not_fit_are_named() -> None:
     }
     assert dict(misfits(steps, tensors)) == {
         "a.weight": "has shape [4, 3], Linear needs [3, 4]",
+        "twin.weight": "has shape [4, 3], Linear needs [3, 4]",
         "a.bias": "has dtype I64, Linear needs F32",
         "twin.bias": "Linear needs it, with shape [3]",
         "extra": "no layer of the graph uses it",
     }
+
+
+def test_an_alias_is_the_same_tensor() -> None:
+    steps = infer(graph(layer("Linear", aliases=("twin",), bias=False, **LINEAR)))
+    one = held("F32", 3, 4)
+    assert list(misfits(steps, {"a.weight": one, "twin.weight": one})) == []
+    assert list(misfits(steps, {"a.weight": one, "twin.weight": held("F32", 3, 4)})) == [
+        ("twin.weight", "is not the same tensor as a.weight, as the aliases of a say")
+    ]
 
 
 def document(name: str, seed: int) -> dict[str, Any]:
