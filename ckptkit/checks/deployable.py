@@ -9,6 +9,7 @@ from ckptkit.checks.architecture import broken_weights, check_fit, resolved
 from ckptkit.checks.differing import Difference, Recorded, compare, first_layer
 from ckptkit.checks.view import DEPLOY, bundle_of, manifest_of, manifest_place, member_place
 from ckptkit.errors import ArchitectureError, CkptkitError
+from ckptkit.graph.onnx_model import taken
 from ckptkit.model.architecture import Graph
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.finding import Finding, Severity
@@ -72,7 +73,7 @@ def _recorded(checkpoint: Checkpoint, graph: Graph) -> Recorded | str:
         tensors = {name: one.numpy() for name, one in open_safetensors(member.source).tensors().items()}
     except CkptkitError as error:
         return f"cannot be read: {error.what}"
-    inputs = {name: tensors.pop(f"input.{name}", None) for name in graph.inputs}
+    inputs = {name: tensors.pop(f"input.{name}", None) for name in taken(graph)}
     outputs = {name: tensors.pop(f"output.{name}", None) for name in graph.outputs}
     lacking = [name for name, value in (inputs | outputs).items() if value is None]
     if lacking or tensors:

@@ -43,6 +43,12 @@ def live(steps: tuple[Step, ...], graph: Graph) -> tuple[Step, ...]:
     return tuple(reversed(kept))
 
 
+def taken(graph: Graph) -> dict[str, ValueType]:
+    """Return the inputs that an output depends on: those that the ONNX model has."""
+    values = set(graph.outputs.values()).union(*(step.layer.inputs for step in live(infer(graph), graph)))
+    return {name: value for name, value in graph.inputs.items() if name in values}
+
+
 def build(
     graph: Graph,
     tensors: Mapping[str, Tensor],
@@ -79,12 +85,11 @@ def build(
                 trace[reference(step.layer.name, index)] = name
     for name, value in graph.outputs.items():
         scope.nodes.append(helper.make_node("Identity", [values[value]], [name], name=f"output/{name}"))
-    needed = set(graph.outputs.values()).union(*(step.layer.inputs for step in steps))
     model = helper.make_model(
         helper.make_graph(
             scope.nodes,
             "ckptkit",
-            [_value_info(name, value) for name, value in graph.inputs.items() if name in needed],
+            [_value_info(name, value) for name, value in taken(graph).items()],
             [_value_info(name, types[value]) for name, value in graph.outputs.items()],
             [_initializer(name, tensors[name], (external or {}).get(name)) for name in scope.used]
             + scope.constants,

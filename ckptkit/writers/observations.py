@@ -7,6 +7,7 @@ logarithms or cosines show in them.
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ckptkit.graph.onnx_model import taken
 from ckptkit.model.architecture import Graph, ValueType
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ Space = Mapping[str, object]
 def observations(
     graph: Graph, spaces: Mapping[str, object], seed: int, clip: float | None = None
 ) -> dict[str, "Array"]:
-    """Return a batch for every input of `graph`.
+    """Return a batch for every input of `graph` that an output depends on.
 
     Row 0 is the low edge of each space, row 1 the high one, row 2 zero or what is nearest to it;
     of a Discrete space these are the first, the last and the middle element.
@@ -46,12 +47,12 @@ def observations(
     rows = _rows(graph)
     action = spaces.get("action")
     made: dict[str, Array] = {}
-    for name, value in graph.inputs.items():
+    for name, value in taken(graph).items():
         if name == "action_mask":
             made[name] = _mask(rng, rows, value, action if isinstance(action, Mapping) else {})
         elif name == "episode_start":
             made[name] = np.arange(rows) % 2 == 1
-        elif name.startswith(("state.", "critic_state.")):
+        elif value.shape[0] is not None:
             made[name] = _state(rng, rows, value)
         else:
             made[name] = _observation(rng, rows, value, space_of(spaces, name) or {}, clip)
@@ -75,7 +76,7 @@ def space_of(spaces: Mapping[str, object], name: str) -> Space | None:
 
 def _rows(graph: Graph) -> int:
     sizes = [1]
-    for value in graph.inputs.values():
+    for value in taken(graph).values():
         size = 1
         for axis in value.shape:
             size *= axis or 1
