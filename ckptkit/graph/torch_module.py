@@ -244,11 +244,12 @@ def _in_type_of_input(module: nn.Module, floats: Sequence[str]) -> Callable[...,
         module: A layer with parameters.
         floats: Names of its tensors whose type may differ.
     """
-    stored = attrgetter(*floats, *floats[:1])  # at least two names, for which it gives a tuple
+    names = [name.rpartition(".") for name in floats]
+    places = [(module.get_submodule(path), leaf) for path, _, leaf in names]
 
     def run(*inputs: torch.Tensor) -> Any:
         dtype = next((value.dtype for value in inputs if value.is_floating_point()), torch.float32)
-        if all(tensor.dtype == dtype for tensor in stored(module)):
+        if all(getattr(owner, leaf).dtype == dtype for owner, leaf in places):
             return module(*inputs)
         return _cast_call(module, dtype, inputs)
 

@@ -11,8 +11,8 @@ from ckptkit.errors import ArchitectureError
 class Branch(nn.Module):
     """A node of a module tree that is built by dotted paths.
 
-    Children go straight into torch's own tables, so that a state dict may have any names at all,
-    even those of attributes that every module has.
+    Children go straight into torch's own tables, so that a state dict may have any names that some
+    module's can have, whatever the attributes and methods of this class are called.
     """
 
     def grow(self, path: Sequence[str]) -> "Branch":
@@ -23,7 +23,10 @@ class Branch(nn.Module):
         """
         node = self
         for part in path:
-            child = node._modules.setdefault(part, Branch())
+            child = node.child(part)
+            if child is None:
+                child = Branch()
+                node.place(part, child)
             if not isinstance(child, Branch):
                 raise ArchitectureError(f"{'.'.join(path)} is a layer, and another one lies below it")
             node = child
@@ -44,8 +47,10 @@ class Branch(nn.Module):
         """Put a module directly below this one.
 
         Raises:
-            ArchitectureError: The name is taken.
+            ArchitectureError: The name is taken, or torch needs it for every module's mode.
         """
+        if name == "training":
+            raise ArchitectureError(f"no module of torch can be called {name!r}")
         if name in self._modules:
             raise ArchitectureError(f"two layers of the graph would be the one module {name}")
         self._modules[name] = module

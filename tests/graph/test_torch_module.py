@@ -193,7 +193,7 @@ def test_tensors_that_do_not_fit_are_named() -> None:
     ],
 )
 def test_layers_that_would_be_in_each_others_place_are_refused(layers: tuple[Layer, ...]) -> None:
-    with pytest.raises(ArchitectureError, match="layer|no module"):
+    with pytest.raises(ArchitectureError, match=r"layer|no module"):
         GraphModule(graph(*layers))
 
 
