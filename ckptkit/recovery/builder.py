@@ -76,7 +76,7 @@ class GraphBuilder:
         if before is not None:
             if self._layers[before] != Layer(before, kind, inputs, attrs, self._layers[before].aliases):
                 raise ArchitectureError(
-                    f"{path} shares its tensors with {before}, which works on other values"
+                    f"what does {path} take? it shares its tensors with {before}, which takes another value"
                 )
             return before
         aliases = self._aliases(path, names)
@@ -112,7 +112,9 @@ class GraphBuilder:
             suffix = place[len(path) :]
             other = owner.removesuffix(suffix)
             if owner == other or any(not self._twins(path, other, name) for name in below):
-                raise ArchitectureError(f"{path} shares some of its tensors with {owner}, and not all")
+                raise ArchitectureError(
+                    f"what does {path} hold? it shares some of its tensors with {owner}, and not all"
+                )
             return other
         return path
 
@@ -128,7 +130,7 @@ class GraphBuilder:
         """
         tensor = self.tensors.get(name)
         if tensor is None:
-            raise ArchitectureError(f"the network needs a tensor {name}, which the state dict lacks")
+            raise ArchitectureError(f"where is {name}? the network needs it, and the state dict lacks it")
         return tensor.shape
 
     def has(self, prefix: str) -> bool:
@@ -139,7 +141,7 @@ class GraphBuilder:
         """Add a Linear of the size that its weight has."""
         shape = self.shape(f"{path}.weight")
         if len(shape) != 2:
-            raise ArchitectureError(f"{path}.weight of shape {list(shape)} is no Linear weight")
+            raise ArchitectureError(f"what is {path}.weight? of shape {list(shape)} it is no Linear weight")
         bias = f"{path}.bias" in self.tensors
         return self.own("Linear", path, x, in_features=shape[1], out_features=shape[0], bias=bias)
 
@@ -147,7 +149,7 @@ class GraphBuilder:
         """Add a Conv2d of the size that its weight has; stride and padding come from `geometry`."""
         shape = self.shape(f"{path}.weight")
         if len(shape) != 4:
-            raise ArchitectureError(f"{path}.weight of shape {list(shape)} is no Conv2d weight")
+            raise ArchitectureError(f"what is {path}.weight? of shape {list(shape)} it is no Conv2d weight")
         bias = f"{path}.bias" in self.tensors
         sizes = {
             "in_channels": shape[1],

@@ -9,6 +9,7 @@ from ckptkit.model.recovered import Field, Hints, Recovered, Status
 from ckptkit.recovery import Family
 from ckptkit.recovery.builder import GraphBuilder
 from ckptkit.recovery.sb3 import actor_critic, linear_search, off_policy, value_based
+from ckptkit.recovery.sb3.left_out import POLICY_CLASS, left_out
 from ckptkit.recovery.sb3.policies import default_extractor
 from ckptkit.recovery.sb3.policy import Policy
 
@@ -44,8 +45,9 @@ def recover(checkpoint: Checkpoint, hints: Hints) -> Recovered:
     named = checkpoint.model_config.get("policy_class")
     config = {"policy_class": Field(str(named), Status.PROVEN, ("data:policy_class",))} if named else {}
     build = _BUILDERS.get(str(algorithm))
-    if build is None or default_extractor(named, algorithm) is None:
-        return Recovered(family=NAME, config=config, questions=(_which(algorithm, named),))
+    known = default_extractor(named, algorithm) is not None
+    if build is None or not known or any(left_out(checkpoint, POLICY_CLASS)):
+        return Recovered(family=NAME, config=config, questions=(_which(checkpoint, algorithm, named),))
     config["algorithm"] = Field(algorithm, Status.PROVEN, ("data:policy_class",))
     policy = Policy(checkpoint, str(algorithm), GraphBuilder(checkpoint.tensors), hints, config)
     try:
@@ -56,7 +58,10 @@ def recover(checkpoint: Checkpoint, hints: Hints) -> Recovered:
     return _checked(policy)
 
 
-def _which(algorithm: object, named: object) -> str:
+def _which(checkpoint: Checkpoint, algorithm: object, named: object) -> str:
+    """Return the question that stands before all others."""
+    for what in left_out(checkpoint, POLICY_CLASS):
+        return f"what does the policy {named} compute? {what}"
     if named is None:
         return "which policy is it? the file does not say its class"
     if algorithm is None:

@@ -88,12 +88,14 @@ def nature_cnn(builder: GraphBuilder, path: str, x: str) -> str:
     """
     found = [index for index, *_ in CONVOLUTIONS]
     if builder.indices(f"{path}.cnn") != found or builder.indices(f"{path}.linear") != [0]:
-        raise ArchitectureError(f"{path} is no NatureCNN: its layers have other indices")
+        raise ArchitectureError(f"what is {path}? it is no NatureCNN: its layers have other indices")
     for index, channels, kernel, stride in CONVOLUTIONS:
         name = f"{path}.cnn.{index}"
         shape = builder.shape(f"{name}.weight")
         if len(shape) != 4 or (shape[0], *shape[2:]) != (channels, kernel, kernel):
-            raise ArchitectureError(f"{path} is no NatureCNN: {name}.weight has shape {list(shape)}")
+            raise ArchitectureError(
+                f"what is {path}? it is no NatureCNN: {name}.weight has shape {list(shape)}"
+            )
         x = builder.conv(name, x, stride=[stride, stride])
         x = builder.add("ReLU", x, name=f"{path}.cnn.{index + 1}")
     x = builder.add("Flatten", x, name=f"{path}.cnn.6")

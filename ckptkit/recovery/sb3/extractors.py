@@ -99,13 +99,13 @@ def _flatten(policy: "Policy", prefix: str, _: Mapping[str, object]) -> str:
     if policy.builder.has(f"{prefix}."):
         raise ArchitectureError(f"what uses the tensors of {prefix}? {FLATTEN} has none")
     if "" not in policy.parts:
-        raise ArchitectureError(f"{FLATTEN} takes no Dict observations")
+        raise ArchitectureError(f"which features extractor is it? {FLATTEN} takes no Dict observations")
     return blocks.flatten(policy.builder, policy.parts[""])
 
 
 def _nature(policy: "Policy", prefix: str, kwargs: Mapping[str, object]) -> str:
     if "" not in policy.parts:
-        raise ArchitectureError(f"{NATURE} takes no Dict observations")
+        raise ArchitectureError(f"which features extractor is it? {NATURE} takes no Dict observations")
     _prove_width(policy, prefix, "features_dim", kwargs)
     return blocks.nature_cnn(policy.builder, prefix, policy.parts[""])
 
@@ -113,7 +113,7 @@ def _nature(policy: "Policy", prefix: str, kwargs: Mapping[str, object]) -> str:
 def _combined(policy: "Policy", prefix: str, kwargs: Mapping[str, object]) -> str:
     """Each part of the Dict through its own extractor, then side by side in the space's order."""
     if "" in policy.parts:
-        raise ArchitectureError(f"{COMBINED} takes Dict observations only")
+        raise ArchitectureError(f"which features extractor is it? {COMBINED} takes Dict observations only")
     builder, values = policy.builder, []
     for key, value in policy.parts.items():
         part = f"{prefix}.extractors.{key}"

@@ -30,7 +30,7 @@ def unscale(builder: GraphBuilder, x: str, space: Space) -> str:
     """Map [-1, 1] to the bounds of a Box: low + 0.5 (x + 1) (high - low)."""
     low, high = bounds(space)
     if not all(map(math.isfinite, low + high)):
-        raise ArchitectureError("a squashed action needs finite bounds of its space")
+        raise ArchitectureError("which bounds has the action space? a squashed action needs finite ones")
     x = builder.add("Add", x, name="action/shift", value=1.0)
     x = builder.add("Mul", x, name="action/half", value=0.5)
     x = builder.add(
@@ -114,7 +114,9 @@ def choices(space: Space) -> list[int]:
         case _:
             sizes = space["nvec"]
             if not isinstance(sizes, list) or "shape" in space:
-                raise ArchitectureError("no policy gives actions of a MultiDiscrete space with several axes")
+                raise ArchitectureError(
+                    "is that its action space? no policy takes a MultiDiscrete of several axes"
+                )
             return [int(size) for size in sizes]
 
 

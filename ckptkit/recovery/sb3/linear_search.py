@@ -23,7 +23,7 @@ def build(policy: Policy) -> None:
         head = blocks.mlp(builder, PATH, features, policy.activation, tail=False)
         sizes.plain(policy, PATH)
     if head == features:
-        raise ArchitectureError(f"the network needs tensors below {PATH}, which the state dict lacks")
+        raise ArchitectureError(f"where is {PATH}? the network needs it, and the state dict lacks it")
     policy.prove("with_bias", f"{head}.bias" in builder.tensors, f"{head}.weight")
     discrete = space["type"] == "Discrete"
     heads.expect_rows(builder, head, heads.choices(space)[0] if discrete else heads.count(space))

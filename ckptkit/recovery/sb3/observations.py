@@ -68,7 +68,7 @@ def _one(builder: GraphBuilder, space: Space, name: str, normalize_images: bool)
             bits = builder.input(name, "I8", (None, *_sizes(space)))
             return builder.add("Cast", bits, dtype="F32")
         case kind:
-            raise ArchitectureError(f"no policy takes a {kind} observation space")
+            raise ArchitectureError(f"is that its observation space? no policy takes a {kind}")
 
 
 def _sizes(space: Space) -> tuple[int, ...]:
@@ -79,7 +79,9 @@ def _sizes(space: Space) -> tuple[int, ...]:
 def _box(builder: GraphBuilder, space: Space, name: str, normalize_images: bool) -> str:
     dtype = DTYPES.get(str(space.get("dtype")))
     if dtype is None:
-        raise ArchitectureError(f"observations of dtype {space.get('dtype')} have no ONNX input")
+        raise ArchitectureError(
+            f"how are observations fed? ckptkit has no input of dtype {space.get('dtype')}"
+        )
     value = builder.input(name, dtype, (None, *_sizes(space)))
     if dtype != "F32":
         value = builder.add("Cast", value, dtype="F32")
@@ -92,7 +94,9 @@ def _multi_discrete(builder: GraphBuilder, space: Space, name: str) -> str:
     """One one-hot vector per part, side by side."""
     sizes = space["nvec"]
     if not isinstance(sizes, list) or "shape" in space:
-        raise ArchitectureError("MultiDiscrete observations of more than one axis have no policy")
+        raise ArchitectureError(
+            "is that its observation space? no policy takes a MultiDiscrete of several axes"
+        )
     value = builder.input(name, "I64", (None, len(sizes)))
     parts = []
     for i, size in enumerate(sizes):

@@ -1,21 +1,20 @@
 """What a policy is made from: the checkpoint's own words, defaults, and the graph in the making."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ckptkit.errors import ArchitectureError
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.inert import ClassRef
-from ckptkit.model.manifest import carried
 from ckptkit.model.recovered import Field, Hints, Status
 from ckptkit.recovery.builder import GraphBuilder
 from ckptkit.recovery.sb3 import extractors, observations
 from ckptkit.recovery.sb3.activations import Activation, chosen
 from ckptkit.recovery.sb3.defaults import ACCEPTED, defaults
+from ckptkit.recovery.sb3.left_out import KEYWORDS, left_out
 from ckptkit.recovery.sb3.policies import default_extractor
 
 PROFILE = "stable-baselines3"
-_TRAINING_ONLY = ("optimizer_class", "optimizer_kwargs", "device")
 
 
 @dataclass(slots=True)
@@ -63,8 +62,6 @@ class Policy:
         for key in self.kwargs:
             if self.algorithm not in ACCEPTED.get(key, ()):
                 raise ArchitectureError(f"what does {key} do? no release of this policy takes that keyword")
-        for place, reason in self._dropped("data:policy_class"):
-            raise ArchitectureError(f"which policy is it? {place} is {reason}")
 
     def lost(self, name: str) -> None:
         """Make sure that a keyword was not left out because it is no plain data.
@@ -72,21 +69,10 @@ class Policy:
         Raises:
             ArchitectureError: It was, so that its value is open.
         """
-        for place, reason in self._dropped(f"data:policy_kwargs.{name}"):
-            raise ArchitectureError(f"what is {name}? {place} is {reason}, which only running it would tell")
-        for place, reason in self._dropped("data:policy_kwargs", exact=True):
-            raise ArchitectureError(f"what is {name}? {place} is {reason}")
-
-    def _dropped(self, path: str, *, exact: bool = False) -> Iterator[tuple[str, str]]:
-        """Yield what the reader left out at or below a place, also of what a v2 source came from."""
-        listed = [(one.path, one.reason) for one in self.checkpoint.dropped]
-        lineage = carried(self.checkpoint).get("lineage")
-        before = lineage.get("dropped") if isinstance(lineage, Mapping) else None
-        entries = before if isinstance(before, list) else []
-        listed += [(str(one["path"]), str(one["reason"])) for one in entries if isinstance(one, Mapping)]
-        for place, reason in listed:
-            if place == path or (place.startswith(f"{path}.") and not exact):
-                yield place, reason
+        for what in left_out(self.checkpoint, f"{KEYWORDS}.{name}"):
+            raise ArchitectureError(f"what is {name}? {what}, and only running it would tell")
+        for what in left_out(self.checkpoint, KEYWORDS, below=False):
+            raise ArchitectureError(f"what is {name}? {what}")
 
     def space(self, key: str, *kinds: str) -> Mapping[str, object]:
         """Return the `observation` or `action` space.
@@ -104,7 +90,8 @@ class Policy:
         if space["type"] == "unknown":
             raise ArchitectureError(f"what is the {key} space? it is a class of the user's own: {space}")
         if kinds and space["type"] not in kinds:
-            raise ArchitectureError(f"{self.algorithm} has no policy for a {space['type']} {key} space")
+            question = f"is that its {key} space? {self.algorithm} has no policy for a {space['type']}"
+            raise ArchitectureError(question)
         return space
 
     def option(self, name: str) -> object:
@@ -115,7 +102,7 @@ class Policy:
         """
         self.lost(name)
         if name in self.kwargs:
-            self.config[name] = Field(self.kwargs[name], Status.PROVEN, ("data:policy_kwargs",))
+            self.config[name] = Field(self.kwargs[name], Status.PROVEN, (KEYWORDS,))
             return self.kwargs[name]
         version = self.checkpoint.training_info.get("sb3_version")
         cls = self.policy_class

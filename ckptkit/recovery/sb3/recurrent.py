@@ -62,7 +62,7 @@ def _layers(builder: GraphBuilder, path: str) -> int:
 def _lstm(builder: GraphBuilder, path: str, x: str, kept: str, state: str) -> str:
     shape = builder.shape(f"{path}.weight_ih_l0")
     if len(shape) != 2 or shape[0] % 4:
-        raise ArchitectureError(f"{path}.weight_ih_l0 of shape {list(shape)} is no LSTM weight")
+        raise ArchitectureError(f"what is {path}.weight_ih_l0? of shape {list(shape)} it is no LSTM weight")
     rows, size = shape
     layers = _layers(builder, path)
     states = []

@@ -104,14 +104,14 @@ def _check_code(policy: "Policy", found: "Named", normed: bool) -> bool:
 
 def _layers(policy: "Policy", prefix: str, normed: bool) -> str:
     if "" not in policy.parts:
-        raise ArchitectureError(f"{CLASS} takes no Dict observations")
+        raise ArchitectureError(f"which features extractor is it? {CLASS} takes no Dict observations")
     builder = policy.builder
     x = blocks.flatten(builder, policy.parts[""])
     if not normed:
         return blocks.mlp(builder, f"{prefix}.linear", x, relu, tail=True)
     found = builder.indices(f"{prefix}.linear")
     if found != [index for i in range(len(found) // 2) for index in (4 * i, 4 * i + 1)]:
-        raise ArchitectureError(f"{prefix}.linear has layers at {found}, which no {CLASS} has")
+        raise ArchitectureError(f"what is {prefix}.linear? no {CLASS} has layers at {found}")
     for index in found[::2]:
         x = _normed_layer(builder, f"{prefix}.linear", index, x)
     return x
@@ -139,7 +139,7 @@ def _told(builder: GraphBuilder, path: str) -> dict[str, Field]:
     weights = [f"{path}.{index}.weight" for index in builder.indices(path)]
     weights = [name for name in weights if len(builder.shape(name)) == 2]
     if not weights:
-        raise ArchitectureError(f"the network needs tensors below {path}, which the state dict lacks")
+        raise ArchitectureError(f"where is {path}? the network needs it, and the state dict lacks it")
     width = builder.shape(weights[-1])[0]
     return {
         "features_dim": Field(width, Status.PROVEN, (weights[-1],)),

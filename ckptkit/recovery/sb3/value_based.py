@@ -33,7 +33,7 @@ def _network(policy: Policy, path: str, inner: str) -> str:
     features = policy.features(f"{path}.features_extractor")
     found = blocks.mlp(policy.builder, f"{path}.{inner}", features, policy.activation, tail=False)
     if found == features:
-        raise ArchitectureError(f"the network needs tensors below {path}.{inner}, which the state dict lacks")
+        raise ArchitectureError(f"where is {path}.{inner}? the network needs it, and the state dict lacks it")
     return found
 
 
