@@ -5,18 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
-import torch
 
 from ckptkit import recovery
-from ckptkit.graph import onnx_model
 from ckptkit.graph.shapes import infer, misfits
 from ckptkit.graph.torch_module import GraphModule
-from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.recovered import Hints, Recovered, Status
 from tests.readers.sb3_models import read
 from tests.recovery import sb3_oracle
+from tests.recovery.comparing import compare, run_onnx, run_torch, session
 from tests.recovery.sb3_cases import Case, cases
 
 CASES = cases()
@@ -30,38 +27,6 @@ def test_there_are_enough_combinations_of_every_algorithm() -> None:
     assert len(CASES) >= FLOOR
     assert len(counted) == ALGORITHMS
     assert min(counted.values()) >= 10, counted
-
-
-def session(found: Recovered, checkpoint: Checkpoint) -> onnxruntime.InferenceSession:
-    assert found.graph is not None, found.questions
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    model = onnx_model.build(found.graph, checkpoint.tensors).SerializeToString()
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
-def run_onnx(made: onnxruntime.InferenceSession, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    wanted = {given.name for given in made.get_inputs()}
-    names = [given.name for given in made.get_outputs()]
-    assert wanted <= feed.keys()
-    given = {name: value for name, value in feed.items() if name in wanted}
-    return dict(zip(names, made.run(None, given), strict=True))
-
-
-def run_torch(made: GraphModule, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    with torch.no_grad():
-        outputs = made(**{name: torch.as_tensor(value) for name, value in feed.items()})
-    return {name: value.numpy() for name, value in outputs.items()}
-
-
-def compare(outputs: dict[str, np.ndarray], wanted: dict[str, np.ndarray]) -> None:
-    assert wanted.keys() <= outputs.keys()
-    for name, value in wanted.items():
-        assert outputs[name].shape == value.shape, name
-        if value.dtype.kind in "iub":
-            np.testing.assert_array_equal(outputs[name], value, err_msg=name)
-        else:
-            np.testing.assert_allclose(outputs[name], value, rtol=1e-5, atol=1e-5, err_msg=name)
 
 
 def steps(case: Case, model: Any) -> list[tuple[dict[str, np.ndarray], dict[str, np.ndarray]]]:
