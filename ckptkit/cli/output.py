@@ -2,17 +2,27 @@
 
 import io
 import os
+import shutil
 import sys
-from pathlib import Path
+from collections.abc import Collection
+from pathlib import Path, PurePath
 
 from ckptkit.errors import WriteError
 
 
-def form_of(form: str | None, output: str | None) -> str:
-    """Return the output's form: as asked for, else by the suffix of the file, else text."""
+def form_of(form: str | None, output: str | None, suffixes: Collection[str] = ("json",)) -> str:
+    """Return the form: as asked for, else by the suffix of the file if it is one of `suffixes`, else text."""
     if form:
         return form
-    return "json" if output and output.lower().endswith(".json") else "text"
+    suffix = PurePath(output).suffix.lower().removeprefix(".") if output else ""
+    return suffix if suffix in suffixes else "text"
+
+
+def terminal_width(output: str | None) -> int | None:
+    """Return the columns of the terminal that shows the output; None where none does."""
+    if output or sys.stdout is None or not sys.stdout.isatty():
+        return None
+    return shutil.get_terminal_size().columns
 
 
 def wants_color(choice: str, output: str | None) -> bool:

@@ -7,7 +7,7 @@ form for people at a terminal; without it lines are plain, unwrapped and complet
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ckptkit.model.results import Inspection, Receipt, Report
+from ckptkit.model.results import Export, Inspection, Receipt, Report
 
 if TYPE_CHECKING:
     from ckptkit.checks import Rule
@@ -31,6 +31,39 @@ def inspections(found: Sequence[Inspection], form: str, *, color: bool = False) 
     from ckptkit.report.styled import render
 
     return "\n".join(render(lines(inspection), color=color) for inspection in found)
+
+
+def graphs(found: Sequence[Inspection], form: str, *, color: bool = False, width: int | None = None) -> str:
+    """Draw the network of each checkpoint.
+
+    Args:
+        found: One checkpoint each; one alone for `svg`.
+        form: `text`, `json`, `svg`, or `md` for Markdown with a Mermaid flowchart.
+        color: Whether a terminal shows the text.
+        width: Columns of that terminal; None to wrap nothing.
+    """
+    from ckptkit.report.graph_picture import picture
+
+    drawn = [picture(one) for one in found]
+    match form:
+        case "json":
+            from ckptkit.report.graph_json import document
+            from ckptkit.report.json_report import text
+
+            documents = [document(one) for one in drawn]
+            return text(documents[0] if len(documents) == 1 else documents)
+        case "svg":
+            from ckptkit.report.graph_svg import svg
+
+            return svg(drawn[0])
+        case "md":
+            from ckptkit.report.graph_mermaid import markdown
+
+            return "\n".join(map(markdown, drawn))
+    from ckptkit.report.graph_text import lines
+    from ckptkit.report.styled import render
+
+    return "\n".join(render(lines(one, width), color=color) for one in drawn)
 
 
 def validations(report: Report, form: str, *, color: bool = False) -> str:
@@ -62,6 +95,18 @@ def receipt(done: Receipt, form: str, *, color: bool = False, list_dropped: bool
     from ckptkit.report.styled import render
 
     return render(lines(done, list_dropped=list_dropped), color=color)
+
+
+def export(done: Export, form: str, *, color: bool = False) -> str:
+    """Render what `export onnx` did."""
+    if form == JSON:
+        from ckptkit.report import json_report
+
+        return json_report.export(done)
+    from ckptkit.report.export_text import lines
+    from ckptkit.report.styled import render
+
+    return render(lines(done), color=color)
 
 
 def rules(known: "Sequence[Rule]", form: str, *, color: bool = False) -> str:

@@ -115,14 +115,15 @@ def outline(graph: Graph) -> Outline:
     live = _live(steps, graph, givers)
     runs = _runs([step for step in steps if step.layer.name in live], graph, givers)
     dead = _runs([step for step in steps if step.layer.name not in live], graph, givers)
-    blocks = _blocks(graph, runs)
-    taken = {take.block for block in blocks for take in block.takes}
+    taken = {*graph.outputs.values(), *(value for run in runs for value in run[0].layer.inputs)}
     stray = [
-        replace(block, kind=Kind.UNUSED)
-        for index, block in enumerate(blocks)
-        if block.kind is Kind.INPUT and index not in taken
+        Block(name, Kind.UNUSED, f"input {value}")
+        for name, value in graph.inputs.items()
+        if name not in taken
     ]
-    return Outline(blocks, (*stray, *_folded(dead, {run[0].layer.name.split(".")[0] for run in runs})))
+    folded = _folded(dead, {run[0].layer.name.split(".")[0] for run in runs})
+    inputs = {name: value for name, value in graph.inputs.items() if name in taken}
+    return Outline(_blocks(replace(graph, inputs=inputs), runs), (*stray, *folded))
 
 
 def _live(steps: Sequence[Step], graph: Graph, givers: Mapping[str, str]) -> set[str]:

@@ -84,11 +84,7 @@ def _summary(found: Outline | None) -> tuple[str, ...]:
 def _rows(found: Outline) -> Iterator[Row]:
     blocks = found.blocks
     children = _children(blocks)
-    roots = [
-        index
-        for index, block in enumerate(blocks)
-        if not block.takes and (block.kind is not Kind.INPUT or children[index])
-    ]
+    roots = [index for index, block in enumerate(blocks) if not block.takes]
     waiting = [(root, root, "", "") for root in reversed(roots)]
     while waiting:
         index, parent, lead, base = waiting.pop()
@@ -146,8 +142,7 @@ def _unused(found: Outline) -> Iterator[Row]:
         return
     yield Row("", "", str(Kind.UNUSED), "", "dim", ())
     for block in found.unused:
-        words = block.words or f"input {block.gives}"
-        says = tuple(one_line(phrase) for phrase in (words, *_facts(block)))
+        says = tuple(one_line(phrase) for phrase in (block.words, *_facts(block)))
         yield Row("   ", "   ", one_line(block.name), "", "dim", says)
 
 

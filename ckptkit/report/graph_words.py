@@ -105,7 +105,7 @@ def _value(value: object) -> str:
         if len(value) == 1:
             return _value(value[0])
         short = len(value) <= MAX_VALUES and not any(isinstance(item, list | tuple) for item in value)
-        return f"[{', '.join(_value(item) for item in value)}]" if short else f"[{len(value)} values]"
+        return f"[{','.join(_value(item) for item in value)}]" if short else f"[{len(value)} values]"
     return _number(value)
 
 

@@ -6,12 +6,13 @@ text. Trees are encoded as `model.tree` does it: no non-finite number is ever a 
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ckptkit.model.checkpoint import Dropped, Note
 from ckptkit.model.finding import Finding
 from ckptkit.model.inert import CodeFact, GlobalUse
-from ckptkit.model.results import Inspection, Receipt, Report, TensorRow, Validation, Written
+from ckptkit.model.results import Export, Inspection, Receipt, Report, TensorRow, Validation, Written
 from ckptkit.model.tree import to_json
 from ckptkit.report.tally import tally
 
@@ -25,12 +26,12 @@ Object = dict[str, object]
 def inspections(found: Sequence[Inspection]) -> str:
     """Return one object for one checkpoint, else an array of them."""
     documents = [_inspection(one) for one in found]
-    return _text(documents[0] if len(documents) == 1 else documents)
+    return text(documents[0] if len(documents) == 1 else documents)
 
 
 def validations(report: Report) -> str:
     """Return the report on all checkpoints."""
-    return _text(
+    return text(
         {
             "$schema": SCHEMA.format("validate-report"),
             "results": [_validation(result) for result in report.results],
@@ -42,7 +43,7 @@ def validations(report: Report) -> str:
 
 def receipt(done: Receipt) -> str:
     """Return the receipt of a conversion."""
-    return _text(
+    return text(
         {
             "$schema": SCHEMA.format("convert-receipt"),
             "source": done.source,
@@ -63,10 +64,34 @@ def receipt(done: Receipt) -> str:
     )
 
 
+def export(done: Export) -> str:
+    """Return the receipt of an export."""
+    return text(
+        {
+            "$schema": SCHEMA.format("export-receipt"),
+            "source": done.source,
+            "source_format": done.source_format,
+            "target": done.target,
+            "dry_run": done.dry_run,
+            "opset": done.opset,
+            "ir_version": done.ir_version,
+            "inputs": list(done.inputs),
+            "outputs": list(done.outputs),
+            "shared": done.shared,
+            "normalized": done.normalized,
+            "content_digest": done.content_digest,
+            "files": [{"path": path, "size": size, "sha256": digest} for path, size, digest in done.files],
+            "parity": asdict(done.parity) if done.parity is not None else None,
+            "assumed": list(done.assumed),
+            "notes": [_note(note) for note in done.notes],
+        }
+    )
+
+
 def rules(known: "Sequence[Rule]", *, single: bool = False) -> str:
     """Return the rules as an array, or the one rule as an object."""
     documents = [_rule(rule) for rule in known]
-    return _text(documents[0] if single else documents)
+    return text(documents[0] if single else documents)
 
 
 def _inspection(found: Inspection) -> Object:
@@ -182,6 +207,6 @@ def _rule(rule: "Rule") -> Object:
     }
 
 
-def _text(document: Mapping[str, object] | Sequence[object]) -> str:
+def text(document: Mapping[str, object] | Sequence[object]) -> str:
     """Write ASCII, so that neither a terminal's encoding nor an odd name can break the JSON."""
     return json.dumps(document, indent=2, allow_nan=False) + "\n"
