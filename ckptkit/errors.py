@@ -114,6 +114,13 @@ class NotExportableError(CkptkitError):
     exit_code = 1
 
 
+class ParityError(CkptkitError):
+    """An exported network does not give the outputs that it must give."""
+
+    code = "CK502"
+    exit_code = 1
+
+
 class LevelError(CkptkitError):
     """The result would not reach the level that was required of it."""
 

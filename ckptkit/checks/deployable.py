@@ -38,7 +38,7 @@ def check(checkpoint: Checkpoint) -> Iterator[Finding]:
     yield from problems
     if member is None or absent or problems or broken_weights(checkpoint):
         return
-    recorded = _recorded(checkpoint, graph)
+    recorded = recorded_of(checkpoint, graph)
     if isinstance(recorded, str):
         place = member_place(checkpoint, _vectors_path(checkpoint))
         yield Finding("CK501", Severity.ERROR, recorded, place, fix=MAKE)
@@ -61,7 +61,7 @@ def _vectors_path(checkpoint: Checkpoint) -> str:
     return member.path if member is not None else ""
 
 
-def _recorded(checkpoint: Checkpoint, graph: Graph) -> Recorded | str:
+def recorded_of(checkpoint: Checkpoint, graph: Graph) -> Recorded | str:
     """Return the recorded inputs and outputs, or why they cannot be used."""
     member = onnx_file.member_of(checkpoint, VECTORS_ROLE)
     stated = manifest_of(checkpoint).get("conformance")

@@ -14,6 +14,7 @@ COMMANDS = {
     "inspect": "Say what a checkpoint is and holds.",
     "validate": "Check checkpoints and bundles; report every violation.",
     "convert": "Write a checkpoint as a versioned, hashed bundle.",
+    "export": "Export a network to ONNX, without torch.",
     "rules": "List the rules that validate checks.",
     "explain": "Say what a rule means and what to do.",
 }

@@ -55,7 +55,7 @@ def by_torch(graph: Graph, tensors: Mapping[str, Tensor], feed: Mapping[str, "Ar
     module = GraphModule(graph)
     names = live_names(graph, tensors)
     try:
-        module.load_state_dict({name: _as_torch(tensors[name]) for name in names}, strict=False)
+        module.load_state_dict({name: as_torch(tensors[name]) for name in names}, strict=False)
     except RuntimeError as error:
         raise ArchitectureError(f"the tensors do not fit: {error}") from error
     module.eval()
@@ -69,7 +69,8 @@ def by_torch(graph: Graph, tensors: Mapping[str, Tensor], feed: Mapping[str, "Ar
         torch.set_num_threads(threads)
 
 
-def _as_torch(tensor: Tensor) -> Any:
+def as_torch(tensor: Tensor) -> Any:
+    """Return a tensor as torch has it, with memory of its own."""
     import torch
 
     dtype = getattr(torch, tensor.dtype.torch)

@@ -133,6 +133,59 @@ class Altered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Parity:
+    """How far ONNX Runtime's outputs are from those of the evaluator.
+
+    Attributes:
+        evaluator: What the outputs are compared with: `torch` or `onnx.reference`.
+        observations: Rows that were compared.
+        largest: Largest difference of a float output.
+        limit: Difference up to which outputs count as equal, absolute or relative.
+        actions: Rows whose actions are equal, within the limit where they are floats; None where
+            the network has no output of that name.
+    """
+
+    evaluator: str
+    observations: int
+    largest: float
+    limit: float
+    actions: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """What `export onnx` did or, with `dry_run`, would do.
+
+    Attributes:
+        target: The file, or the bundle whose `model.onnx` it is.
+        files: Relative path, size and sha256 of each file that was written; empty for a dry run.
+        inputs: Names of the model's inputs.
+        outputs: Names of its outputs.
+        shared: Whether its weights are those of the bundle, and not in the file itself.
+        normalized: Whether the statistics of a VecNormalize are folded in.
+        content_digest: Hex, over the model's tensors.
+        parity: None where nothing was compared; a note says why.
+        assumed: Fields filled from a named profile, one line each.
+    """
+
+    source: str
+    source_format: str
+    target: str
+    files: tuple[tuple[str, int, str], ...]
+    opset: int
+    ir_version: int
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    shared: bool
+    normalized: bool
+    content_digest: str
+    parity: Parity | None = None
+    assumed: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """What `convert` did or, with `dry_run`, would do.
 

@@ -26,6 +26,8 @@ INPUT, OUTPUT = "input.", "output."
 SEED = 0
 TOLERANCE = {"absolute": 1e-05, "relative": 1e-05}
 """Float outputs agree within either, whichever is larger; all others exactly."""
+RAW = float("inf")
+"""Clip bound of observations that no normaliser has touched."""
 TORCH, REFERENCE = "torch", "onnx.reference"
 NUMPY_NAMES = {
     "bool": "BOOL",

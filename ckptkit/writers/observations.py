@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 MOST_ROWS, LEAST_ROWS = 64, 16
 MOST_ELEMENTS = 1 << 16
 """Elements of one input above which there are fewer than `MOST_ROWS` rows."""
-REACH = 10.0
-"""Stands for a bound that is infinite, or so far out that float32 sums lose all their digits."""
+REACH = 3.0
+"""Stands for a bound that is infinite, or over `FAR`: from all inputs that far out at once, terms
+grow that cancel, and of a small difference of large float32 numbers no two programs give the same."""
 FAR = 1e4
 WHOLE = {"U8": "u1", "I8": "i1", "U16": "u2", "I16": "<i2", "U32": "u4", "I32": "<i4", "I64": "<i8"}
 FLOATS = {"F16": "<f2", "F32": "<f4", "F64": "<f8"}
@@ -144,9 +145,9 @@ def _floats(rng: "Random", shape: tuple[int, ...], space: Space, clip: float | N
     import numpy as np
 
     low, high = np.full(shape[1:], -np.inf), np.full(shape[1:], np.inf)
-    if space.get("type") == "Box" and clip is None:
+    if space.get("type") == "Box" and clip in (None, np.inf):
         low, high = (_bound(space[side], shape[1:]) for side in ("low", "high"))
-    reach = min(clip or REACH, REACH)
+    reach = REACH if clip in (None, np.inf) else clip
     closed_low, closed_high = np.abs(low) <= FAR, np.abs(high) <= FAR
     least = np.where(closed_low, low, np.where(closed_high, np.minimum(-reach, high - reach), -reach))
     most = np.where(closed_high, high, np.where(closed_low, np.maximum(reach, low + reach), reach))
