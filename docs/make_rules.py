@@ -11,6 +11,7 @@ from ckptkit.model.levels import NAMES
 
 FOLDER = Path(__file__).with_name("rules")
 SPEC = {
+    "ARC": "architecture.md",
     "BUN": "bundle.md",
     "CKD": "legacy/checkpoint-dict.md",
     "DEP": "deploy.md",

@@ -82,6 +82,7 @@ RULES = (
         "The graph is all that says how the weights are used. From a broken one no module and no ONNX "
         "model can be built, or, worse, two readers would build different ones.",
         "Convert the original again. A layer type that is unknown may be known to a newer ckptkit.",
+        musts=("ARC-002", "ARC-003", "ARC-004", "ARC-005", "ARC-006", "ARC-007", "ARC-010"),
         check=check_graph,
     ),
     Rule(
@@ -94,6 +95,7 @@ RULES = (
         "load refuses it.",
         "Convert the original again. If graph and tensors come from different trainings, one of them is "
         "the wrong file.",
+        musts=("ARC-008", "ARC-009"),
         check=check_fit,
     ),
     Rule(

@@ -110,6 +110,7 @@ RULES = (
         "violation is listed with its JSON pointer.",
         "Mend the field, or write the bundle again from its source.",
         musts=(
+            "ARC-001",
             "LEV-002",
             "MAN-002",
             "MAN-003",

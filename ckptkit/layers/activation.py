@@ -138,7 +138,7 @@ LAYERS = (
     _activation("Softshrink", _softshrink, "x moved towards 0 by lambd, or 0 within ±lambd.", lambd=0.5),
     _activation("Tanhshrink", _tanhshrink, "x - tanh(x)."),
     _activation("Softplus", _operator("Softplus"), "log(1 + exp x)."),
-    _activation("Softsign", _operator("Softsign"), "x / (1 + |x|)."),
+    _activation("Softsign", _operator("Softsign"), "x / (1 + abs x)."),
     LayerType(
         type="PReLU",
         summary="x, or weight · x below zero; one weight, or one a channel (the second axis).",
