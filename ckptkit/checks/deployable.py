@@ -77,8 +77,10 @@ def recorded_of(checkpoint: Checkpoint, graph: Graph) -> Recorded | str:
     outputs = {name: tensors.pop(f"output.{name}", None) for name in graph.outputs}
     lacking = [name for name, value in (inputs | outputs).items() if value is None]
     if lacking or tensors:
-        surplus = ", ".join(sorted(tensors)) or "nothing"
-        return f"lacks {', '.join(lacking) or 'nothing'} and has {surplus} too many"
+        surplus = f"holds {', '.join(sorted(tensors))}, which no input or output is" if tensors else ""
+        return " and ".join(
+            filter(None, (f"does not record {', '.join(lacking)}" if lacking else "", surplus))
+        )
     tolerance = stated.get("tolerance")
     limits = tolerance if isinstance(tolerance, Mapping) else {}
     return Recorded(

@@ -45,7 +45,7 @@ def write(checkpoint: Checkpoint, target: Path, force: bool) -> Written:
         Origin(checkpoint) as origin,
         new_directory(target, force=force, why_not=why_not, sources=sources(checkpoint)) as folder,
     ):
-        files, stored = _write_weights(folder, layouts)
+        files, stored = write_weights(folder, layouts)
         tensors = listed(checkpoint, planned, stored)
         conformance = None
         if network is not None:
@@ -56,7 +56,7 @@ def write(checkpoint: Checkpoint, target: Path, force: bool) -> Written:
     return bundle.written(target, [(file.path, file.size, file.sha256) for file in files])
 
 
-def _write_weights(
+def write_weights(
     folder: Path, layouts: Mapping[str, safetensors_out.Layout]
 ) -> tuple[list[FileEntry], dict[tuple[str, str], Stored]]:
     """Write a safetensors file a role; return the files, and where each tensor went."""
