@@ -61,7 +61,7 @@ def test_no_command_is_a_usage_error_that_shows_the_help(ckptkit: Call) -> None:
         (["frobnicate"], "no such command"),
         (["convert", "a", "-o", "b"], "missing option '--to'"),
         (["convert", "a", "--to", "deploy"], "missing option '-o'"),
-        (["convert", "a", "--to", "tarball", "-o", "b"], "'tarball' is not one of deploy, v2"),
+        (["convert", "a", "--to", "tarball", "-o", "b"], "'tarball' is not one of deploy, sb3, v2"),
         (["convert", "a", "--to", "deploy", "-o", "b", "--input-shape", "3,x"], "is not a shape such as"),
         (["convert", "a", "--to", "deploy", "-o", "b", "--input-shape", "0"], "is not a shape such as"),
         (["convert", "a", "--to", "deploy", "-o", "b", "--assume", "../x"], "is not the name of a profile"),

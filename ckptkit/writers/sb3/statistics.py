@@ -28,8 +28,8 @@ def pickle(step: Mapping[str, object], described: Mapping[str, object]) -> bytes
     state: dict[str, object] = {name: step[name] for name in _SCALARS}
     state["norm_obs_keys"] = step.get("norm_obs_keys")
     state["training"] = True
-    state["num_envs"] = 1
-    state["render_mode"] = None
+    state |= {"num_envs": 1, "render_mode": None, "metadata": {"render_modes": []}}
+    state |= {"reset_infos": [{}], "_seeds": [None], "_options": [{}]}
     state["observation_space"] = spaces.space(described.get("observation"), "observation space")
     state["action_space"] = spaces.space(described.get("action"), "action space")
     state["old_reward"] = NdArray("<f8", (0,), b"")
