@@ -22,14 +22,18 @@ ROWS = {
 }
 
 
+def rules(word: str, branches: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what follows from a layer type in each branch that is for it."""
+    kinds = [(branch["if"]["properties"]["type"], branch["then"]) for branch in branches]
+    return [then for kind, then in kinds if word in (kind.get("const"), *kind.get("enum", ()))]
+
+
 def attributes(word: str) -> dict[str, Any]:
     """Return the schema of a layer type's attributes, by their names."""
-    found = []
-    for rule in DEFINITIONS["layer"]["allOf"]:
-        kind = rule["if"]["properties"]["type"]
-        if word in ([kind["const"]] if "const" in kind else kind["enum"]):
-            found.append((rule["then"]["properties"]["attrs"], rule["then"].get("required", [])))
-    ((stated, needed),) = found
+    (then,) = rules(word, DEFINITIONS["layer"]["allOf"])
+    if "$ref" in then:
+        (then,) = rules(word, DEFINITIONS[then["$ref"].rpartition("/")[2]]["allOf"])
+    stated, needed = then["properties"]["attrs"], then.get("required", [])
     resolved = DEFINITIONS[stated["$ref"].rpartition("/")[2]] if "$ref" in stated else stated
     assert resolved["additionalProperties"] is False
     assert needed == (["attrs"] if resolved.get("required") else [])
