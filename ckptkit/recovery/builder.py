@@ -8,7 +8,7 @@ from ckptkit.errors import ArchitectureError
 from ckptkit.model.architecture import Graph, Layer, ValueType
 from ckptkit.model.tensor import Tensor
 
-INDEX = re.compile(r"(\d+)\.")
+INDEX = re.compile(r"([0-9]{1,9})\.")
 
 
 class GraphBuilder:

@@ -11,6 +11,7 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, NatureCNN
 from torch import nn
 
+import ckptkit
 from ckptkit.model.recovered import Status
 from tests.readers.sb3_models import BOX, Env, members
 from tests.recovery.sb3_cases import ACTIONS
@@ -289,3 +290,31 @@ def test_what_is_assumed_names_its_profile(ppo: Path) -> None:
     assert found.assumed == ("activation_fn = Tanh (profile stable-baselines3: default from 0.8 to 2.9)",)
     assert found.config["net_arch"].status is Status.PROVEN
     assert found.config["net_arch"].value == {"pi": [8, 8], "vf": [8, 8]}
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "given", "words"),
+    [
+        ("SAC", {"clip_mean": "2"}, "'2' is no finite number"),
+        ("SAC", {"clip_mean": -1.0}, "clip_mean = -1.0"),
+        ("SAC", {"clip_mean": float("inf")}, "no finite number"),
+        ("PPO", {"squash_output": "yes"}, "'yes' is neither true nor false"),
+        ("PPO", {"activation_fn": "ReLU"}, "activation"),
+        ("PPO", {"activation_fn": None}, "activation"),
+    ],
+)
+def test_keywords_of_another_kind(path: Path, algorithm: str, given: dict[str, object], words: str) -> None:
+    saved(path, algorithm, action="box", use_sde=True)
+    assert words in question(exchange(path, policy_kwargs=given))
+
+
+def test_a_name_with_an_endless_index(ppo: Path) -> None:
+    name = f"mlp_extractor.policy_net.{'9' * 5000}.weight"
+    assert name in recovered(exchange(ppo, state_of(ppo) | {name: torch.zeros(1)})).unexplained
+
+
+def test_what_a_bundles_own_source_had_lost_stays_open(path: Path, tmp_path: Path) -> None:
+    saved(path, activation_fn=lambda: nn.ELU(2.0))
+    bundle = tmp_path / "bundle.pt"
+    ckptkit.convert(path, "v2", bundle)
+    assert "activation" in question(bundle, "rl-snake")

@@ -48,7 +48,7 @@ def recover(checkpoint: Checkpoint, hints: Hints) -> Recovered:
     known = default_extractor(named, algorithm) is not None
     if build is None or not known or any(left_out(checkpoint, POLICY_CLASS)):
         return Recovered(family=NAME, config=config, questions=(_which(checkpoint, algorithm, named),))
-    config["algorithm"] = Field(algorithm, Status.PROVEN, ("data:policy_class",))
+    config["algorithm"] = Field(algorithm, Status.PROVEN, ("data:policy_class", "the fields of data"))
     policy = Policy(checkpoint, str(algorithm), GraphBuilder(checkpoint.tensors), hints, config)
     try:
         policy.check_words()

@@ -87,7 +87,7 @@ def _action(policy: Policy, head: str, *, masked: bool) -> None:
 def _box(policy: Policy, head: str) -> str:
     """Squash where the policy does; up to 2.0 a policy without gSDE unscaled without a Tanh."""
     builder, space = policy.builder, policy.space("action")
-    if policy.option("squash_output") is not True:
+    if not policy.flag("squash_output"):
         return heads.clip(builder, head, space)
     if len(builder.shape("log_std")) == 2:
         head = builder.add("Tanh", head, name="action/tanh")

@@ -18,7 +18,9 @@ VALUE = ("DQN", "QRDQN")
 STOCHASTIC = ("SAC", "TQC", "CrossQ")
 DETERMINISTIC = ("TD3", "DDPG")
 OFF_POLICY = (*STOCHASTIC, *DETERMINISTIC)
-ALL = (*ON_POLICY, *VALUE, *OFF_POLICY, "ARS")
+NEURAL = (*ON_POLICY, *VALUE, *OFF_POLICY)
+"""Algorithms that train by gradients."""
+ALL = (*NEURAL, "ARS")
 
 _POLICIES = "common/policies.py"
 _LAYERS = "common/torch_layers.py"
@@ -104,18 +106,18 @@ DEFAULTS = (
 )
 
 ACCEPTED = {
-    **dict.fromkeys(
-        ("activation_fn", "features_extractor_class", "features_extractor_kwargs", "net_arch"), ALL
-    ),
-    **dict.fromkeys(("normalize_images", "optimizer_class", "optimizer_kwargs", "device"), ALL),
+    **dict.fromkeys(("activation_fn", "net_arch"), ALL),
+    **dict.fromkeys(("features_extractor_class", "features_extractor_kwargs", "normalize_images"), NEURAL),
+    **dict.fromkeys(("optimizer_class", "optimizer_kwargs", "device"), NEURAL),
     **dict.fromkeys(("use_sde", "log_std_init", "use_expln", "sde_net_arch"), (*GAUSSIAN, *STOCHASTIC)),
-    **dict.fromkeys(("full_std", "squash_output"), (*GAUSSIAN, "ARS")),
-    **dict.fromkeys(("ortho_init",), ON_POLICY),
-    **dict.fromkeys(("share_features_extractor",), (*ON_POLICY, *OFF_POLICY)),
-    **dict.fromkeys(("n_critics",), OFF_POLICY),
-    **dict.fromkeys(("clip_mean",), STOCHASTIC),
-    **dict.fromkeys(("n_quantiles",), ("QRDQN", "TQC")),
-    **dict.fromkeys(("with_bias",), ("ARS",)),
+    "full_std": GAUSSIAN,
+    "squash_output": (*GAUSSIAN, "ARS"),
+    "ortho_init": ON_POLICY,
+    "share_features_extractor": (*ON_POLICY, *OFF_POLICY),
+    "n_critics": OFF_POLICY,
+    "clip_mean": STOCHASTIC,
+    "n_quantiles": ("QRDQN", "TQC"),
+    "with_bias": ("ARS",),
     **dict.fromkeys(
         ("batch_norm", "batch_norm_eps", "batch_norm_momentum", "renorm_warmup_steps"), ("CrossQ",)
     ),

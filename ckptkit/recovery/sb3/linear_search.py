@@ -35,7 +35,7 @@ def build(policy: Policy) -> None:
 
 def _box(policy: Policy, head: str) -> str:
     builder, space = policy.builder, policy.space("action")
-    if policy.option("squash_output") is True:
+    if policy.flag("squash_output"):
         return heads.unscale(builder, builder.add("Tanh", head, name="action/tanh"), space)
     if head != PATH and _always_tanh(policy):
         head = builder.add("Tanh", head, name="action/tanh")

@@ -9,6 +9,7 @@ in the features of gSDE (`sde_net_arch`), which ended with 1.7.
 import re
 from collections.abc import Mapping
 
+from ckptkit.errors import ArchitectureError
 from ckptkit.recovery.sb3 import blocks, heads, sizes
 from ckptkit.recovery.sb3.defaults import DETERMINISTIC
 from ckptkit.recovery.sb3.policy import Policy
@@ -81,6 +82,10 @@ def _clipped_mean(policy: Policy, latent: str) -> tuple[str, str]:
         mean = builder.linear("actor.mu", latent)
         return mean, mean
     limit = policy.number("clip_mean")
+    if limit <= 0:
+        raise ArchitectureError(
+            f"which holds? actor.mu.0 is kept within bounds, and clip_mean = {limit} has none"
+        )
     mean = builder.linear("actor.mu.0", latent)
     return builder.add("Hardtanh", mean, name="actor.mu.1", min_val=-limit, max_val=limit), mean
 

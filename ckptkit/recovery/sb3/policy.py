@@ -1,5 +1,6 @@
 """What a policy is made from: the checkpoint's own words, defaults, and the graph in the making."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -130,9 +131,20 @@ class Policy:
             ArchitectureError: It is something else.
         """
         value = self.option(name)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ArchitectureError(f"what is {name}? {value!r} is no number")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise ArchitectureError(f"what is {name}? {value!r} is no finite number")
         return float(value)
+
+    def flag(self, name: str) -> bool:
+        """Return a keyword argument that is true or false.
+
+        Raises:
+            ArchitectureError: It is something else.
+        """
+        value = self.option(name)
+        if not isinstance(value, int) or value not in (0, 1):
+            raise ArchitectureError(f"what is {name}? {value!r} is neither true nor false")
+        return bool(value)
 
     def prove(self, name: str, value: object, *evidence: str) -> None:
         """Record what tensors tell.
@@ -152,7 +164,10 @@ class Policy:
         Raises:
             ArchitectureError: It is none of the vocabulary.
         """
-        found = chosen(self.option("activation_fn"))
+        value = self.option("activation_fn")
+        if "activation_fn" in self.kwargs and not isinstance(value, ClassRef):
+            raise ArchitectureError(f"what does the activation {value!r} compute? it is no class")
+        found = chosen(value)
         said = self.config["activation_fn"]
         self.config["activation_fn"] = Field(found.type, said.status, said.evidence)
         return found
@@ -160,7 +175,7 @@ class Policy:
     def observe(self) -> None:
         """Add the graph inputs and what turns them into float features."""
         space = self.space("observation")
-        divide = observations.has_image(space) and self.option("normalize_images") is not False
+        divide = observations.has_image(space) and self.flag("normalize_images")
         self.parts = observations.prepare(self.builder, space, normalize_images=divide)
 
     def features(self, prefix: str) -> str:
