@@ -10,7 +10,7 @@ from ckptkit.api.reading import PathLike, read
 from ckptkit.checks.view import restore_hint
 from ckptkit.errors import ArchitectureError, IntegrityError
 from ckptkit.graph.document import graph_of
-from ckptkit.graph.shapes import infer, misfits
+from ckptkit.graph.shapes import misfits
 from ckptkit.model import extras
 from ckptkit.model.architecture import Graph
 from ckptkit.model.checkpoint import Checkpoint
@@ -62,7 +62,8 @@ def load(
     refuse_unfit(checkpoint)
     _refuse_damaged(checkpoint)
     graph = _graph(checkpoint, Hints(input_shape, tuple(assume)))
-    for name, problem in misfits(infer(graph), checkpoint.tensors):
+    module = torch_module.empty(graph, spaces=checkpoint.spaces, order=checkpoint.tensors)
+    for name, problem in misfits(module.steps, checkpoint.tensors):
         raise ArchitectureError(f"tensor {name}: {problem}", where=checkpoint.path)
     values = state_dict(
         checkpoint.tensors,
@@ -71,7 +72,7 @@ def load(
         where=checkpoint.path,
         fix=restore_hint(checkpoint),
     )
-    module = torch_module.load(graph, values, spaces=checkpoint.spaces)
+    module.fill(values)
     module.eval()
     return module
 

@@ -5,17 +5,17 @@ The rules of shapes are those of stable-baselines3 2.9.2, `common/policies.py`, 
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ckptkit.errors import UsageError
-from ckptkit.graph.sampling import draw
+from ckptkit.graph.sampling import LOGITS, draw
 from ckptkit.graph.torch_inputs import ALLOWED, START
 from ckptkit.model.architecture import Graph, ValueType
 from ckptkit.model.dtype import BY_NAME
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
 
     from ckptkit.graph.torch_module import GraphModule
 
@@ -43,26 +43,23 @@ def predict(
     inputs, single = _observed(module.graph, observation)
     for name, value in _others(module.graph, state, episode_start, action_mask):
         inputs[name] = value
-    device = next((tensor.device for tensor in module.state_dict().values()), torch.device("cpu"))
-    with _evaluating(module), torch.no_grad():
+    device = next((tensor.device for tensor in _tensors(module)), torch.device("cpu"))
+    with module.evaluating(), torch.no_grad():
         tensors = {name: torch.from_numpy(value).to(device) for name, value in inputs.items()}
-        outputs = module(tensors)
-        action = outputs[ACTION] if deterministic else draw(outputs, module.spaces.get("action"))
+        if deterministic:
+            outputs = module.act(tensors)
+            action = outputs[ACTION]
+        else:
+            outputs = module.act(tensors, LOGITS)
+            action = draw(outputs, module.spaces.get("action"))
     actions: Array = action.cpu().numpy()
     after = tuple(value.cpu().numpy() for name, value in outputs.items() if name.startswith(NEXT))
     return (actions.squeeze(axis=0) if single else actions), after or state
 
 
-@contextmanager
-def _evaluating(module: "GraphModule") -> Iterator[None]:
-    """Evaluate, and leave every part of the module in the mode that it was in."""
-    training = [part for part in module.modules() if part.training] if module.training else []
-    module.eval()
-    try:
-        yield
-    finally:
-        for part in training:
-            part.training = True
+def _tensors(module: "GraphModule") -> "Iterator[torch.Tensor]":
+    yield from module.parameters()
+    yield from module.buffers()
 
 
 def _observed(graph: Graph, observation: "Arrays") -> "tuple[dict[str, Array], bool]":

@@ -1,7 +1,8 @@
 """A `torch.nn.Module` made from a graph; its `state_dict()` has the source's own names."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from torch import nn
 
 from ckptkit.errors import ArchitectureError
 from ckptkit.graph import prediction
+from ckptkit.graph.module_tree import plant
 from ckptkit.graph.onnx_model import live
 from ckptkit.graph.shapes import Step, infer, join, reference
 from ckptkit.graph.torch_inputs import bound
@@ -17,16 +19,21 @@ from ckptkit.layers import FLOATS
 from ckptkit.model.architecture import Graph
 from ckptkit.model.dtype import BY_NAME
 from ckptkit.nn.branch import Branch
+from ckptkit.nn.casting import in_type_of_input, reader
 from ckptkit.nn.modules import FreeParameter
 
 if TYPE_CHECKING:
     import numpy as np
 
+BOUND = frozenset({"_acting", "_calls", "_needed", "_steps"})
+"""Attributes that follow from the graph, and hold functions that cannot be pickled."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """One step of `forward`: values taken, what is called with them, names of what it returns."""
+    """One step of `forward`: its layer, values taken, what is called with them, names of what that gives."""
 
+    layer: str
     takes: tuple[str, ...]
     run: Callable[..., Any]
     gives: tuple[str, ...]
@@ -63,15 +70,19 @@ class GraphModule(Branch):
         """
         super().__init__()
         self._graph, self._spaces = graph, dict(spaces or {})
-        self._layers: dict[str, nn.Module] = {}
         steps = infer(graph)
-        self._build(steps, order)
+        self._layers = plant(self, steps, order)
         self._bind(steps)
 
     @property
     def graph(self) -> Graph:
         """The architecture graph that this module runs."""
         return self._graph
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The graph's layers with everything resolved."""
+        return self._steps
 
     @property
     def spaces(self) -> Mapping[str, object]:
@@ -95,10 +106,47 @@ class GraphModule(Branch):
             UsageError: An input is missing, unknown, or of another shape.
         """
         values: dict[str, Any] = bound(self._graph.inputs, self._needed, inputs, named)
-        for call in self._calls:
+        return self._run(self._calls, values, self._graph.outputs)
+
+    def act(self, inputs: Mapping[str, torch.Tensor], *also: str) -> dict[str, torch.Tensor]:
+        """Run only what the action and the next states depend on.
+
+        Args:
+            inputs: Graph inputs by name, as `forward` takes them.
+            also: Names of other outputs that are wanted; those that are not there are left out.
+        """
+        if also not in self._acting:
+            outputs = {
+                name: value
+                for name, value in self._graph.outputs.items()
+                if name == prediction.ACTION or name.startswith(prediction.NEXT) or name in also
+            }
+            needed = {step.layer.name for step in live(self._steps, replace(self._graph, outputs=outputs))}
+            self._acting[also] = tuple(call for call in self._calls if call.layer in needed), outputs
+        calls, wanted = self._acting[also]
+        return self._run(calls, bound(self._graph.inputs, self._needed, (inputs,), {}), wanted)
+
+    def _run(
+        self, calls: tuple[_Call, ...], values: dict[str, Any], outputs: Mapping[str, str]
+    ) -> dict[str, torch.Tensor]:
+        for call in calls:
             out = call.run(*[values[name] for name in call.takes])
             values.update(zip(call.gives, out if isinstance(out, tuple) else (out,), strict=True))
-        return {name: values[value] for name, value in self._graph.outputs.items()}
+        return {name: values[value] for name, value in outputs.items()}
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Evaluate inside the block, and leave every part in the mode that it was in."""
+        training = [
+            part for one in self._layers.values() if one.training for part in one.modules() if part.training
+        ]
+        for part in training:
+            part.training = False
+        try:
+            yield
+        finally:
+            for part in training:
+                part.training = True
 
     def predict(
         self,
@@ -134,12 +182,47 @@ class GraphModule(Branch):
             self, observation, state, episode_start, action_mask, deterministic=deterministic
         )
 
-    def complete(self, names: Collection[str]) -> None:
-        """Give optional buffers that are not among `names` the values of a new layer.
+    def fill(self, values: Mapping[str, torch.Tensor]) -> None:
+        """Take the very tensors of a state dict; none is copied.
 
-        They stay out of the state dict, which thereby has the source's own names and no more.
+        Buffers that a checkpoint may lack, and `values` lacks, get the values of a new layer and stay out of
+        the state dict, which thereby has the source's own names and no more.
+
+        Args:
+            values: Where two names have one tensor object, their parameters are tied.
+
+        Raises:
+            ArchitectureError: A tensor is missing, or no layer has it.
         """
-        for step in infer(self._graph):
+        self._complete(values)
+        unknown = values.keys() - self.state_dict().keys()
+        trained = {name for name, _ in self.named_parameters(remove_duplicate=False)}
+        tied: dict[tuple[int, bool], torch.Tensor] = {}
+        for name, value in values.items():
+            if (id(value), name in trained) not in tied:
+                tied[id(value), name in trained] = nn.Parameter(value) if name in trained else value
+        state = {name: tied[id(value), name in trained] for name, value in values.items()}
+        # Not strict: BatchNorm adds a counter to a state dict that has none, and then calls it unexpected.
+        missing, _ = self.load_state_dict(state, strict=False, assign=True)
+        for name in (*missing, *sorted(unknown)):
+            raise ArchitectureError(f"tensor {name} is {'not there' if name in missing else 'of no layer'}")
+
+    def extra_repr(self) -> str:
+        """Say what goes in and what comes out."""
+        inputs = ", ".join(f"{name} {value}" for name, value in self._graph.inputs.items())
+        return f"inputs: {inputs}\noutputs: {', '.join(self._graph.outputs)}"
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave out what follows from the graph."""
+        return {key: value for key, value in self.__dict__.items() if key not in BOUND}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        """Bind the graph to the copied modules."""
+        super().__setstate__(state)
+        self._bind(infer(self._graph))
+
+    def _complete(self, names: Collection[str]) -> None:
+        for step in self._steps:
             absent = [
                 name
                 for name, what in step.kind.parameters(step.attrs).items()
@@ -150,59 +233,14 @@ class GraphModule(Branch):
                 buffer = attrgetter(name)(new)
                 self._layers[step.layer.name].register_buffer(name, buffer, persistent=False)
 
-    def extra_repr(self) -> str:
-        """Say what goes in and what comes out."""
-        inputs = ", ".join(f"{name} {value}" for name, value in self._graph.inputs.items())
-        return f"inputs: {inputs}\noutputs: {', '.join(self._graph.outputs)}"
-
-    def __getstate__(self) -> dict[str, object]:
-        """Leave out what follows from the graph, and cannot be pickled."""
-        return {key: value for key, value in self.__dict__.items() if key not in {"_calls", "_needed"}}
-
-    def __setstate__(self, state: dict[str, object]) -> None:
-        """Bind the graph to the copied modules."""
-        super().__setstate__(state)
-        self._bind(infer(self._graph))
-
-    def _build(self, steps: Sequence[Step], order: Iterable[str]) -> None:
-        """Make every module: first those with parameters, in the order of the state dict."""
-        owners = dict(_owners(steps))
-        paths = dict(owners[name] for name in (*(name for name in order if name in owners), *owners))
-        for path, step in paths.items():
-            if step.layer.name not in self._layers:
-                self._layers[step.layer.name] = step.kind.torch(step.attrs)
-            self._put(path, self._layers[step.layer.name])
-        for step in steps:
-            module = None if step.layer.name in self._layers else step.kind.torch(step.attrs)
-            if isinstance(module, nn.Module):
-                self._layers[step.layer.name] = module
-                self._put_without_parameters(step.layer.name, module)
-        for node in self.modules():
-            if isinstance(node, Branch):
-                node.in_numeric_order()
-
-    def _put(self, path: str, module: nn.Module) -> None:
-        *above, leaf = path.split(".")
-        parent = self.grow(above)
-        if isinstance(module, FreeParameter):
-            parent.hold(leaf, module.value)
-        else:
-            parent.place(leaf, module)
-
-    def _put_without_parameters(self, name: str, module: nn.Module) -> None:
-        """Stand among its neighbours where the name is a free path there, else at the root."""
-        *above, leaf = name.split(".")
-        parent = self.find(above)
-        if "/" not in name and isinstance(parent, Branch) and parent.find([leaf]) is None:
-            parent.place(leaf, module)
-        else:
-            self.place(name, module)
-
     def _bind(self, steps: Sequence[Step]) -> None:
         """Resolve once what `forward` calls, and which inputs it needs."""
-        running = live(tuple(steps), self._graph)
+        self._steps = tuple(steps)
+        running = live(self._steps, self._graph)
+        self._acting: dict[tuple[str, ...], tuple[tuple[_Call, ...], Mapping[str, str]]] = {}
         self._calls = tuple(
             _Call(
+                step.layer.name,
                 step.layer.inputs,
                 self._callable(step),
                 tuple(reference(step.layer.name, index) for index in range(len(step.gives))),
@@ -217,82 +255,17 @@ class GraphModule(Branch):
         module, owned = self._layers.get(step.layer.name), step.kind.parameters(step.attrs)
         if isinstance(module, FreeParameter):
             *above, leaf = step.layer.name.split(".")
-            return _reader(self.grow(above), leaf, getattr(torch, BY_NAME[step.gives[0].dtype].torch))
+            return reader(self.grow(above), leaf, getattr(torch, BY_NAME[step.gives[0].dtype].torch))
         if module is not None and owned:
             floats = [name for name, what in owned.items() if what.dtype in FLOATS and not what.optional]
-            return _in_type_of_input(module, floats)
+            return in_type_of_input(module, floats)
         function: Callable[..., Any] = module if module is not None else step.kind.torch(step.attrs)
         return function
 
 
-def _owners(steps: Iterable[Step]) -> Iterator[tuple[str, tuple[str, Step]]]:
-    """Yield each state-dict name with the module path and the layer that it belongs to."""
-    for step in steps:
-        for path in (step.layer.name, *step.layer.aliases):
-            for name in step.kind.parameters(step.attrs):
-                yield join(path, name), (path, step)
-
-
-def _reader(branch: Branch, name: str, dtype: torch.dtype) -> Callable[[], torch.Tensor]:
-    return lambda: branch.tensor(name).to(dtype)
-
-
-def _in_type_of_input(module: nn.Module, floats: Sequence[str]) -> Callable[..., Any]:
-    """Return `module` as a function that computes in the floating type of its input.
-
-    Args:
-        module: A layer with parameters.
-        floats: Names of its tensors whose type may differ.
-    """
-    names = [name.rpartition(".") for name in floats]
-    places = [(module.get_submodule(path), leaf) for path, _, leaf in names]
-
-    def run(*inputs: torch.Tensor) -> Any:
-        dtype = next((value.dtype for value in inputs if value.is_floating_point()), torch.float32)
-        if all(getattr(owner, leaf).dtype == dtype for owner, leaf in places):
-            return module(*inputs)
-        return _cast_call(module, dtype, inputs)
-
-    return run if floats else module
-
-
-def _cast_call(module: nn.Module, dtype: torch.dtype, inputs: tuple[torch.Tensor, ...]) -> Any:
-    """Call `module` with its floating tensors as `dtype`; statistics that it updates are kept."""
-    tensors = [*module.named_parameters(), *module.named_buffers()]
-    cast = {name: tensor.to(dtype) for name, tensor in tensors if tensor.is_floating_point()}
-    out = torch.func.functional_call(module, cast, inputs)
-    if module.training:
-        for name, buffer in module.named_buffers():
-            if name in cast:
-                buffer.copy_(cast[name])
-    return out
-
-
-def load(
-    graph: Graph, values: Mapping[str, torch.Tensor], *, spaces: Mapping[str, object] | None = None
+def empty(
+    graph: Graph, *, spaces: Mapping[str, object] | None = None, order: Iterable[str] = ()
 ) -> GraphModule:
-    """Return the module of `graph` that holds the very tensors of `values`, none of them copied.
-
-    Args:
-        graph: What to build.
-        values: The state dict; where two names have one tensor object, their parameters are tied.
-        spaces: As `GraphModule` takes them.
-
-    Raises:
-        ArchitectureError: A tensor is missing, or no layer has it.
-    """
-    with torch.device("meta"):  # no memory is taken for what is replaced at once
-        module = GraphModule(graph, spaces=spaces, order=values)
-    module.complete(values)
-    unknown = values.keys() - module.state_dict().keys()
-    trained = {name for name, _ in module.named_parameters(remove_duplicate=False)}
-    tied: dict[tuple[int, bool], torch.Tensor] = {}
-    for name, value in values.items():
-        if (id(value), name in trained) not in tied:
-            tied[id(value), name in trained] = nn.Parameter(value) if name in trained else value
-    state = {name: tied[id(value), name in trained] for name, value in values.items()}
-    # Not strict: BatchNorm adds a counter to a state dict that has none, and calls it unexpected then.
-    missing, _ = module.load_state_dict(state, strict=False, assign=True)
-    for name in (*missing, *sorted(unknown)):
-        raise ArchitectureError(f"tensor {name} is {'not there' if name in missing else 'of no layer'}")
-    return module
+    """Return a `GraphModule` whose tensors take no memory yet: they are to be filled."""
+    with torch.device("meta"):
+        return GraphModule(graph, spaces=spaces, order=order)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from ckptkit.errors import ArchitectureError, UsageError
-from ckptkit.graph.torch_module import GraphModule, load
+from ckptkit.graph.torch_module import GraphModule, empty
 from ckptkit.model.architecture import Graph, Layer, ValueType
 
 VECTOR = ValueType("F32", (None, 4))
@@ -21,6 +21,12 @@ def graph(*layers: Layer, inputs: dict[str, ValueType] | None = None, **outputs:
 
 def linear(name: str, x: str, takes: int, gives: int, *aliases: str) -> Layer:
     return Layer(name, "Linear", (x,), {"in_features": takes, "out_features": gives}, aliases)
+
+
+def load(described: Graph, state: dict[str, torch.Tensor]) -> GraphModule:
+    module = empty(described, order=state)
+    module.fill(state)
+    return module
 
 
 def weights(**shapes: tuple[int, ...]) -> dict[str, torch.Tensor]:
