@@ -1,8 +1,8 @@
 """The network of a checkpoint as a tree in the terminal.
 
 What follows one upon another stands below it after an arrow; only where the network forks does the
-tree branch. A block that takes several values stands below one of them, and the others say that
-they join it.
+tree branch. A block that takes several values stands below one of them; the others say that they go
+into it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ckptkit.report.graph_outline import Block, Kind, Outline
 from ckptkit.report.graph_picture import Picture
-from ckptkit.report.styled import Line, columns, line, one_line
+from ckptkit.report.styled import Line, Span, columns, line, one_line
 from ckptkit.report.words import plural
 
 STYLES = {
@@ -26,7 +26,6 @@ DOWN, FORK, LAST = "↓ ", "├─ ", "└─ "
 GAP = 2
 LABEL = 10
 KINDS = max(len(kind) for kind in Kind if kind is not Kind.UNUSED) + GAP
-JOINS = "joins"
 ROOM = 28
 """Fewest columns that phrases are wrapped in behind a name; with less they go on below it."""
 INDENT = 4
@@ -68,9 +67,16 @@ def lines(drawn: Picture, width: int | None = None) -> Iterator[Line]:
         for row in rows:
             yield from _laid_out(row, longest, width)
     for question in drawn.questions:
-        yield line(("no graph  ", "warn"), question)
+        yield from _note(("no graph", "warn"), question, width)
     for one in drawn.assumed:
-        yield line((f"{'assumed':<{LABEL}}", "dim"), one)
+        yield from _note(("assumed", "dim"), one, width)
+
+
+def _note(label: Span, text: str, width: int | None) -> Iterator[Line]:
+    said = [one_line(text)] if width is None else _wrapped([one_line(text)], width - LABEL)
+    for index, part in enumerate(said):
+        word, style = label if index == 0 else ("", "")
+        yield [(f"{word:<{LABEL}}", style), (part, "")]
 
 
 def _summary(found: Outline | None) -> tuple[str, ...]:
@@ -83,33 +89,30 @@ def _summary(found: Outline | None) -> tuple[str, ...]:
 
 def _rows(found: Outline) -> Iterator[Row]:
     blocks = found.blocks
-    children = _children(blocks)
-    roots = [index for index, block in enumerate(blocks) if not block.takes]
-    waiting = [(root, root, "", "") for root in reversed(roots)]
+    below, into = _children(blocks)
+    waiting = [(index, -1, "", "") for index, block in enumerate(blocks) if not block.takes][::-1]
     while waiting:
         index, parent, lead, base = waiting.pop()
-        block = blocks[index]
-        if parent != index and _home(blocks, index) != parent:
-            yield Row(lead, base, one_line(block.name), JOINS, "dim", ())
-            continue
-        yield _row(blocks, index, parent, lead, base)
-        below = children[index]
-        for child in reversed(below):
-            if len(below) == 1:
+        says = [f"into {', '.join(blocks[other].name for other in into[index])}"] if into[index] else []
+        yield _row(blocks, index, parent, says, (lead, base))
+        children = below[index]
+        for child in reversed(children):
+            if len(children) == 1:
                 waiting.append((child, index, base + DOWN, base))
-            elif child == below[-1]:
+            elif child == children[-1]:
                 waiting.append((child, index, base + LAST, base + " " * len(LAST)))
             else:
                 waiting.append((child, index, base + FORK, base + "│  "))
 
 
-def _children(blocks: Sequence[Block]) -> list[list[int]]:
-    """Return, for each block, those that take from it: homes and joins alike, each once."""
-    children: list[list[int]] = [[] for _ in blocks]
+def _children(blocks: Sequence[Block]) -> tuple[list[list[int]], list[list[int]]]:
+    """Return, for each block, those that stand below it, and those that take from it and stand elsewhere."""
+    below: list[list[int]] = [[] for _ in blocks]
+    into: list[list[int]] = [[] for _ in blocks]
     for index, block in enumerate(blocks):
         for giver in dict.fromkeys(take.block for take in block.takes):
-            children[giver].append(index)
-    return children
+            (below if giver == _home(blocks, index) else into)[giver].append(index)
+    return below, into
 
 
 def _home(blocks: Sequence[Block], index: int) -> int:
@@ -118,7 +121,9 @@ def _home(blocks: Sequence[Block], index: int) -> int:
     return max((one for one in givers if blocks[one].sizes), default=givers[0])
 
 
-def _row(blocks: Sequence[Block], index: int, parent: int, lead: str, base: str) -> Row:
+def _row(
+    blocks: Sequence[Block], index: int, parent: int, more: Sequence[str], drawn: tuple[str, str]
+) -> Row:
     block = blocks[index]
     says = [block.words] if block.words else []
     if block.kind in {Kind.INPUT, Kind.OUTPUT}:
@@ -127,9 +132,8 @@ def _row(blocks: Sequence[Block], index: int, parent: int, lead: str, base: str)
     if others:
         says.append(f"with {', '.join(dict.fromkeys(others))}")
     says += [f"output {take.output} of {blocks[take.block].name}" for take in block.takes if take.output]
-    says += _facts(block)
-    phrases = tuple(one_line(phrase) for phrase in says)
-    return Row(lead, base, one_line(block.name), str(block.kind), STYLES[block.kind], phrases)
+    phrases = tuple(one_line(phrase) for phrase in (*says, *_facts(block), *more))
+    return Row(*drawn, one_line(block.name), str(block.kind), STYLES[block.kind], phrases)
 
 
 def _facts(block: Block) -> list[str]:
