@@ -80,7 +80,13 @@ class Pickler:
             self._keep(("text", value))
 
     def named(self, module: str, name: str) -> None:
-        """Append the class or function of that name, for the reader to look up."""
+        """Append the class or function of that name, for the reader to look up.
+
+        Raises:
+            TypeError: The name would end early, and what follows would be read as opcodes.
+        """
+        if "\n" in module + name:
+            raise TypeError(f"{module + name!r} is no name")
         if not self._fetch(("global", module, name)):
             self.out += f"c{module}\n{name}\n".encode()
             self._keep(("global", module, name))

@@ -268,6 +268,13 @@ def test_hindsight_replay_is_left_out(tmp_path: Path) -> None:
     assert {"data:replay_buffer_class", "data:replay_buffer_kwargs"} <= {entry.path for entry in done.dropped}
 
 
+def test_an_agent_of_the_wrapper_for_goals_says_what_it_takes(tmp_path: Path) -> None:
+    path = with_data(saved(make("SAC"), tmp_path), model_class=None, n_sampled_goal=4, online_sampling=True)
+    done, found = converted(path, "SAC")
+    assert "goals" in [note.kind for note in done.notes]
+    assert not hasattr(found, "n_sampled_goal")
+
+
 def test_a_separate_exploration_network_is_refused(tmp_path: Path) -> None:
     model = make("PPO")
     state = dict(model.policy.state_dict()) | {"sde_features_extractor.latent_sde.0.weight": torch.ones(2, 3)}

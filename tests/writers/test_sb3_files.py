@@ -1,11 +1,13 @@
 """The pickles inside an SB3 zip that we write, and the files beside it."""
 
+import base64
 import json
 import pickle
 import pickletools
 import shutil
 import sys
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import dill
@@ -21,10 +23,11 @@ from ckptkit.model.finding import Verdict
 from ckptkit.model.inert import ClassRef, NdArray
 from ckptkit.model.spaces import describe
 from ckptkit.storage import pickles
+from ckptkit.writers.sb3 import WRITER
 from ckptkit.writers.sb3 import spaces as space_form
 from ckptkit.writers.sb3.object_pickle import Made, dumps
 from tests.corpus import CHECKOUT
-from tests.readers.sb3_models import Env
+from tests.readers.sb3_models import Env, read
 from tests.writers.sb3_agents import MAKERS, algorithm, load, make, pickles_of, same_predictions
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*render_mode")
@@ -114,6 +117,54 @@ def test_only_listed_objects_are_ever_made() -> None:
             dumps(Made(cls, ("true",), call=True))
     with pytest.raises(TypeError, match="no form"):
         dumps({"key": object()})
+
+
+EVIL = base64.b64encode(b"cos\nsystem\n(S'true'\ntR.").decode()
+HOSTILE = {
+    "a class of the system": {"activation_fn": ClassRef("os", "system")},
+    "a function that runs text": {"features_extractor_class": ClassRef("builtins", "exec")},
+    "opcodes in a name": {"activation_fn": ClassRef("torch.nn\nTanh\ncos\nsystem\n(S'true'\ntR0cx", "y")},
+    "half a character": {"activation_fn": ClassRef("torch.nn", "\ud800")},
+    "a set": {"net_arch": [4], "optimizer_kwargs": {"betas": {1, 2}}},
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_names_of_a_hostile_bundle_are_refused(case, tmp_path: Path) -> None:
+    found = read(FIXTURES / "ppo" / "model.zip")
+    hostile = replace(found, model_config={**found.model_config, "policy_kwargs": HOSTILE[case]})
+    with pytest.raises(NotExportableError, match="data:policy_kwargs"):
+        WRITER.write(hostile, tmp_path / "out" / "x.zip", False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_text_that_looks_like_a_cell_is_no_cell(tmp_path: Path) -> None:
+    found = read(FIXTURES / "ppo" / "model.zip")
+    cell = {":type:": "<class 'dict'>", ":serialized:": EVIL}
+    info = {
+        **found.training_info,
+        "data": {**found.training_info["data"], "mine": cell, "rollout_buffer_kwargs": cell},
+    }
+    WRITER.write(replace(found, training_info=info), tmp_path / "x.zip", False)
+    for data in pickles_of(tmp_path / "x.zip").values():
+        assert_inert(data, "stable_baselines3.common.policies ActorCriticPolicy")
+    assert pickle.loads(pickles_of(tmp_path / "x.zip")["mine"]) == cell
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        {"type": "Box", "shape": [10**9, 10**9], "dtype": "float32", "low": 0, "high": 1},
+        {"type": "Box", "shape": [2], "dtype": "float32", "low": [0.0], "high": 1},
+        {"type": "Box", "shape": [2], "dtype": "object", "low": 0.0, "high": 1},
+        {"type": "Box"},
+        {"type": "Discrete", "n": 2**80},
+        {"type": "MultiDiscrete", "nvec": [2, 3], "shape": [5]},
+    ],
+)
+def test_spaces_that_contradict_themselves_are_refused(space) -> None:
+    with pytest.raises(NotExportableError, match="the observation space is not understood"):
+        space_form.space(space, "observation space")
 
 
 def test_arrays_and_scalars_are_numpys_own() -> None:

@@ -97,13 +97,26 @@ def _refuse_lost(renamed: weights.Weights, checkpoint: Checkpoint) -> None:
 def _tell(algorithm: str, checkpoint: Checkpoint, made: Mapping[str, object], changes: Changes) -> None:
     """Note what the user of the zip has to know."""
     changes.change(f"spaces: written as gymnasium's; opens with {algorithm}.load of SB3 {fields.VERSION}")
-    if checkpoint.format_version and checkpoint.format_version != fields.VERSION:
-        changes.change(f"version: {fields.VERSION}, was {checkpoint.format_version}")
+    before = checkpoint.training_info.get("sb3_version")
+    if before != fields.VERSION:
+        changes.change(f"version: {fields.VERSION}, was {before or 'not stated'}")
+    _tell_goals(checkpoint, changes)
     for named in references(list(made.values())):
         if not NAMES.fullmatch(f"{named.module}:{named.name}"):
             package = named.module.partition(".")[0]
             message = f"{named} is named and not carried: the package {package!r} must be importable to load"
             changes.note("needs-package", message, "data:policy_kwargs")
+
+
+def _tell_goals(checkpoint: Checkpoint, changes: Changes) -> None:
+    """Note how an agent of HER before 1.1, whose class wrapped another, is given its goals."""
+    space = checkpoint.spaces.get("observation")
+    if "model_class" in data.said(checkpoint) and isinstance(space, Mapping) and space.get("type") == "Box":
+        message = (
+            "trained by HER before SB3 1.1: the policy takes one vector, the observation with the "
+            "desired goal behind it, and no dictionary"
+        )
+        changes.note("goals", message, "data:observation_space")
 
 
 def alters(checkpoint: Checkpoint, target: Path) -> Altered:
@@ -135,7 +148,7 @@ def write(checkpoint: Checkpoint, target: Path, force: bool) -> Written:
         CkptkitError: As `new_file` and `new_directory`.
     """
     made = agent(checkpoint, target)
-    if target.suffix == ".zip":
+    if target.suffix.lower() == ".zip":
         return _write_files(checkpoint, made, target, force)
     with new_directory(target, force=force, why_not=why_not, sources=sources(checkpoint)) as folder:
         files = []

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ckptkit.model.manifest import MODEL, TRAINING
+from ckptkit.model.manifest import MODEL
 from ckptkit.model.tensor import Tensor
 from ckptkit.model.torch_tree import to_torch
 from ckptkit.model.tree import tensors_in
@@ -149,6 +149,3 @@ def _crc32(section: Output) -> int:
     for at in range(0, section.size, _PIECE_BYTES):
         crc = zlib.crc32(section.read(at, _PIECE_BYTES), crc)
     return crc
-
-
-ROLES = (MODEL, TRAINING)

@@ -9,7 +9,7 @@ from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.inert import ClassRef
 from ckptkit.writers.sb3 import fields, schedules, spaces
 from ckptkit.writers.sb3.changes import Changes
-from ckptkit.writers.sb3.object_pickle import Made, dumps
+from ckptkit.writers.sb3.object_pickle import Made, checked
 
 _BUFFERS = {
     "stable_baselines3.common.buffers": (
@@ -21,6 +21,7 @@ _BUFFERS = {
     ),
     "sb3_contrib.common.maskable.buffers": ("MaskableRolloutBuffer", "MaskableDictRolloutBuffer"),
 }
+SERIALIZED = ":serialized:"
 _SPACES = {"observation_space": "observation", "action_space": "action"}
 
 
@@ -209,14 +210,20 @@ def render(made: Mapping[str, object]) -> bytes:
     """Return the member's bytes: what JSON holds as it is, everything else as base64 of a pickle.
 
     Raises:
-        TypeError: A field holds something that no pickle of ours may make.
+        NotExportableError: A field holds something that no pickle of ours may make or name.
     """
-    document = {name: value if _is_json(value) else _cell(value) for name, value in made.items()}
+    document = {name: value if _stands(value) else _cell(name, value) for name, value in made.items()}
     return json.dumps(document, indent=4).encode()
 
 
-def _cell(value: object) -> dict[str, str]:
-    return {":type:": _type_of(value), ":serialized:": base64.b64encode(dumps(value)).decode()}
+def _stands(value: object) -> bool:
+    """Whether a field is written as it is: JSON that SB3 does not take for a cell and unpickle."""
+    return _is_json(value) and not (isinstance(value, Mapping) and SERIALIZED in value)
+
+
+def _cell(name: str, value: object) -> dict[str, str]:
+    data = checked(value, f"data:{name}")
+    return {":type:": _type_of(value), SERIALIZED: base64.b64encode(data).decode()}
 
 
 def _type_of(value: object) -> str:

@@ -9,7 +9,10 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ckptkit.errors import CkptkitError, NotExportableError
+from ckptkit.model.finding import Verdict
 from ckptkit.model.inert import ClassRef, NdArray
+from ckptkit.storage import pickles
 from ckptkit.writers.plain_pickle import Pickler
 
 
@@ -81,6 +84,29 @@ def dumps(value: object) -> bytes:
     pickler.save(value)
     pickler.out += b"."
     return bytes(pickler.out)
+
+
+def checked(value: object, what: str) -> bytes:
+    """Return the pickle, read back by our own machine, so that it never asks for more than data.
+
+    The names in it are the source's, and a source may name anything.
+
+    Args:
+        value: As `dumps` takes it.
+        what: What it is of, for messages.
+
+    Raises:
+        NotExportableError: It names or makes what no agent needs.
+    """
+    try:
+        data = dumps(value)
+        read = pickles.load(data, where=what)
+    except (TypeError, UnicodeEncodeError, CkptkitError) as error:
+        raise NotExportableError(f"{what} has no form in today's Stable-Baselines3: {error}") from error
+    if read.verdict is not Verdict.DATA_ONLY:
+        named = ", ".join(f"{use.module}.{use.name}" for use in read.globals if not use.allowed)
+        raise NotExportableError(f"{what} names {named or 'code'}, which no agent needs")
+    return data
 
 
 class _ObjectPickler(Pickler):

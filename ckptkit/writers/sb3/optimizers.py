@@ -122,7 +122,9 @@ def _optimizer(
 
 
 def _is_whole(groups: list[object]) -> bool:
-    return all(isinstance(group, Mapping) and isinstance(group.get("params"), list) for group in groups)
+    """Whether every group lists its parameters by number."""
+    listed = [group.get("params") if isinstance(group, Mapping) else None for group in groups]
+    return all(isinstance(keys, list) and all(isinstance(key, int) for key in keys) for keys in listed)
 
 
 def _count(name: str, before: int, weights: Weights) -> int:

@@ -5,7 +5,7 @@ Source: stable-baselines3 v2.9.2, `common/utils.py`, `common/type_aliases.py`, `
 
 from collections.abc import Mapping
 
-from ckptkit.model.inert import ClassRef
+from ckptkit.model.inert import ClassRef, NdArray
 from ckptkit.writers.sb3.changes import Changes
 from ckptkit.writers.sb3.object_pickle import Made
 
@@ -52,7 +52,7 @@ def schedule(name: str, value: object, instead: float, why: str, changes: Change
     """
     plain = number_of(value)
     if plain is not None:
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and name == "learning_rate":
             changes.change(f"{name}: a constant schedule, written as the number {plain}")
         return plain
     match value:
@@ -100,13 +100,19 @@ def train_freq(value: object, episodes: object, changes: Changes) -> Made:
     return Made(ClassRef(_TYPES, "TrainFreq"), (frequency, member))
 
 
+def _is_plain(value: object) -> bool:
+    """Whether a value is one that SB3's noises hold: numbers, arrays and an element type."""
+    number = value is None or isinstance(value, int | float | NdArray)
+    return number or (isinstance(value, ClassRef) and value.module == "numpy")
+
+
 def action_noise(value: object, changes: Changes) -> Made | None:
     """Return the action noise, or None where there is none or it is none of SB3's plain ones."""
     if value is None:
         return None
     match value:
         case {"class": ClassRef(module=module, name=name), "state": Mapping() as state} if module == _NOISE:
-            if name in _NOISES and all(isinstance(key, str) for key in state):
+            if name in _NOISES and all(map(_is_plain, state.values())):
                 held = {str(key): item for key, item in state.items()}
                 if "_dtype" not in held:
                     held["_dtype"] = ClassRef("numpy", "float32")

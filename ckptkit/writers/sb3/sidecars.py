@@ -14,7 +14,7 @@ from ckptkit.model.inert import ClassRef
 from ckptkit.model.tree import to_json
 from ckptkit.writers.sb3 import statistics
 from ckptkit.writers.sb3.changes import Changes
-from ckptkit.writers.sb3.object_pickle import dumps
+from ckptkit.writers.sb3.object_pickle import checked
 
 DILL = "feature_extractor.dill"
 KWARGS = "feature_extractor_kwargs.json"
@@ -54,7 +54,7 @@ def _sidecars(checkpoint: Checkpoint, changes: Changes) -> dict[str, bytes]:
     changes.change(f"{KWARGS}: written anew from the bundle")
     named = said.get("class")
     if said.get("by") == "reference" and isinstance(named, ClassRef):
-        found[DILL] = dumps(named)
+        found[DILL] = checked(named, DILL)
         changes.change(f"{DILL}: written anew, a reference to {named}")
     elif said.get("source") == DILL:
         changes.drop(

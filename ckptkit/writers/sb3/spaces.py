@@ -3,6 +3,7 @@
 Source: gymnasium 1.4.0, `spaces/*.py`: the attributes that instances of each class have.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 Space = Mapping[str, object]
+
+MAX_ELEMENTS = 1 << 24
+"""Elements of one Box: its bounds are written in full, and a bundle states them as one number."""
 
 _CODES = {
     "bool": "|b1",
@@ -46,7 +50,10 @@ def space(described: object, where: str) -> Made:
     if form is None or not isinstance(described, Mapping):
         name = described.get("class", kind) if isinstance(described, Mapping) else "not there"
         raise NotExportableError(f"the {where} is {name}, which has no exact form in gymnasium")
-    return form(described, where)
+    try:
+        return form(described, where)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise NotExportableError(f"the {where} is not understood: {error}") from error
 
 
 def size(described: object) -> int:
@@ -63,6 +70,7 @@ def _made(kind: str, module: str, state: Mapping[str, object]) -> Made:
 
 
 def _code(described: Space, default: str) -> str:
+    """Return the numpy type string; `KeyError` where gymnasium has no such element type."""
     return _CODES[str(described.get("dtype") or default)]
 
 
@@ -87,6 +95,8 @@ def _box(described: Space, where: str) -> Made:
 def _filled(bound: object, code: str, shape: tuple[int, ...]) -> "np.ndarray[Any, Any]":
     import numpy as np
 
+    if math.prod(shape) > MAX_ELEMENTS:
+        raise ValueError(f"{math.prod(shape)} elements, at most {MAX_ELEMENTS} are written")
     if isinstance(bound, list):
         return np.array(bound, code).reshape(shape)
     return np.full(shape, bound, code)
@@ -95,7 +105,7 @@ def _filled(bound: object, code: str, shape: tuple[int, ...]) -> "np.ndarray[Any
 def _integers(values: Sequence[int], code: str, shape: tuple[int, ...]) -> NdArray:
     import numpy as np
 
-    return NdArray(code, shape, np.array(values, code).tobytes())
+    return NdArray(code, shape, np.array(values, code).reshape(shape).tobytes())
 
 
 def _discrete(described: Space, where: str) -> Made:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from ckptkit.model.inert import ClassRef, NdArray
 from ckptkit.writers.sb3 import spaces
-from ckptkit.writers.sb3.object_pickle import Made, dumps, scalar
+from ckptkit.writers.sb3.object_pickle import Made, checked, scalar
 
 NAME = "vecnormalize.pkl"
 TYPE = "VecNormalize"
@@ -40,7 +40,8 @@ def pickle(step: Mapping[str, object], described: Mapping[str, object]) -> bytes
         inner = state["observation_space"]
         held = inner.state if isinstance(inner, Made) else None
         state["obs_spaces"] = held["spaces"] if isinstance(held, Mapping) else {}
-    return dumps(Made(ClassRef("stable_baselines3.common.vec_env.vec_normalize", TYPE), (), state))
+    made = Made(ClassRef("stable_baselines3.common.vec_env.vec_normalize", TYPE), (), state)
+    return checked(made, NAME)
 
 
 def _observations(step: Mapping[str, object]) -> object:

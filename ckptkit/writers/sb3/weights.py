@@ -9,6 +9,7 @@ sb3-contrib 1.7; `common/policies.py` and `common/torch_layers.py` at v1.6.2 and
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from ckptkit.errors import NotExportableError
 from ckptkit.model.tensor import Tensor
 from ckptkit.writers.sb3.changes import Changes
 
@@ -36,14 +37,14 @@ class Weights:
         found = []
         for name, tensor in self.tensors.items():
             number = name.removeprefix(f"{prefix}.").removesuffix(".weight")
-            if name == f"{prefix}.{number}.weight" and number.isdigit() and len(tensor.shape) == 2:
+            if name == f"{prefix}.{number}.weight" and number.isdecimal() and len(tensor.shape) == 2:
                 found.append((int(number), tensor.shape[0]))
         return [width for _, width in sorted(found)]
 
     def networks(self, prefix: str) -> int:
         """Return how many numbered networks `<prefix><number>` there are."""
         numbers = {name.removeprefix(prefix).partition(".")[0] for name in self.tensors}
-        return sum(number.isdigit() for number in numbers)
+        return sum(number.isdecimal() for number in numbers)
 
     def shares(self, prefix: str, other: str) -> bool | None:
         """Return whether two modules are one; None where they have no tensors."""
@@ -88,8 +89,14 @@ def _split_networks(made: dict[str, Tensor], changes: Changes) -> int:
     shared = {name.removeprefix(_SHARED): made[name] for name in made if name.startswith(_SHARED)}
     if not shared:
         return 0
+    nets = ("policy_net", "value_net")
+    prefixes = (_SHARED, *(f"mlp_extractor.{net}." for net in nets))
+    for name in made:
+        number = next((name.removeprefix(p).partition(".")[0] for p in prefixes if name.startswith(p)), "0")
+        if not number.isdecimal():
+            raise NotExportableError(f"{name} is no layer of a network that SB3 makes")
     after = max(int(name.partition(".")[0]) for name in shared) + 2
-    for net in ("policy_net", "value_net"):
+    for net in nets:
         prefix = f"mlp_extractor.{net}."
         own = {name.removeprefix(prefix): made.pop(name) for name in list(made) if name.startswith(prefix)}
         for name, tensor in own.items():
