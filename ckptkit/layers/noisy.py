@@ -19,13 +19,18 @@ def _infer(attrs: Attrs, types: Types) -> Sequence[ValueType]:
 
 def _parameters(attrs: Attrs) -> Mapping[str, Parameter]:
     rows, columns = attrs["out_features"], attrs["in_features"]
+    kept = {
+        "factors": {"epsilon_input": (columns,), "epsilon_output": (rows,)},
+        "product": {"weight_epsilon": (rows, columns), "bias_epsilon": (rows,)},
+    }
     return {
         "weight_mu": Parameter((rows, columns)),
         "weight_sigma": Parameter((rows, columns)),
         "bias_mu": Parameter((rows,)),
         "bias_sigma": Parameter((rows,)),
-        "epsilon_input": Parameter((columns,), buffer=True, optional=True),
-        "epsilon_output": Parameter((rows,), buffer=True, optional=True),
+        **{
+            name: Parameter(shape, buffer=True, optional=True) for name, shape in kept[attrs["noise"]].items()
+        },
     }
 
 
@@ -37,11 +42,11 @@ def _onnx(scope: OnnxScope, _: Attrs, inputs: Sequence[str]) -> Sequence[str]:
 LAYERS = (
     LayerType(
         type="NoisyLinear",
-        summary="y = x weight_mu^T + bias_mu; training adds factorised noise.",
+        summary="y = x weight_mu^T + bias_mu; training adds factorised noise and keeps it as `noise` says.",
         infer=_infer,
         parameters=_parameters,
         onnx=_onnx,
         torch=own_module("NoisyLinear"),
-        defaults={"std_init": 0.5},
+        defaults={"std_init": 0.5, "noise": "factors"},
     ),
 )

@@ -50,14 +50,21 @@ class SelfAttention(nn.MultiheadAttention):
 class NoisyLinear(nn.Module):
     """Linear with factorised Gaussian noise on its weights while training (arXiv:1706.10295)."""
 
-    def __init__(self, in_features: int, out_features: int, std_init: float = 0.5) -> None:
+    def __init__(
+        self, in_features: int, out_features: int, std_init: float = 0.5, noise: str = "factors"
+    ) -> None:
         super().__init__()
+        self.in_features, self.out_features = in_features, out_features
         self.weight_mu = nn.Parameter(torch.empty(out_features, in_features))
         self.weight_sigma = nn.Parameter(torch.empty(out_features, in_features))
         self.bias_mu = nn.Parameter(torch.empty(out_features))
         self.bias_sigma = nn.Parameter(torch.empty(out_features))
-        self.register_buffer("epsilon_input", torch.zeros(in_features))
-        self.register_buffer("epsilon_output", torch.zeros(out_features))
+        kept: dict[str, dict[str, tuple[int, ...]]] = {
+            "factors": {"epsilon_input": (in_features,), "epsilon_output": (out_features,)},
+            "product": {"weight_epsilon": (out_features, in_features), "bias_epsilon": (out_features,)},
+        }
+        for name, shape in kept[noise].items():
+            self.register_buffer(name, torch.zeros(shape))
         bound = in_features**-0.5
         for mean, sigma in ((self.weight_mu, self.weight_sigma), (self.bias_mu, self.bias_sigma)):
             nn.init.uniform_(mean, -bound, bound)
@@ -67,12 +74,23 @@ class NoisyLinear(nn.Module):
         """Use the means, and fresh noise where the module trains."""
         if not self.training:
             return nn.functional.linear(x, self.weight_mu, self.bias_mu)
-        for buffer in (self.epsilon_input, self.epsilon_output):
-            noise = torch.randn_like(buffer)
-            buffer.copy_(noise.sign() * noise.abs().sqrt())
-        noise = self.epsilon_output.outer(self.epsilon_input)
+        columns, rows = self._draw(self.in_features), self._draw(self.out_features)
+        noise = rows.outer(columns)
+        kept = {
+            "epsilon_input": columns,
+            "epsilon_output": rows,
+            "weight_epsilon": noise,
+            "bias_epsilon": rows,
+        }
+        for name, buffer in self.named_buffers():
+            buffer.copy_(kept[name])
         weight = self.weight_mu + self.weight_sigma * noise
-        return nn.functional.linear(x, weight, self.bias_mu + self.bias_sigma * self.epsilon_output)
+        return nn.functional.linear(x, weight, self.bias_mu + self.bias_sigma * rows)
+
+    def _draw(self, size: int) -> torch.Tensor:
+        """Return sign(e) sqrt|e| of a normal e."""
+        noise = torch.randn(size, dtype=self.weight_mu.dtype, device=self.weight_mu.device)
+        return noise.sign() * noise.abs().sqrt()
 
 
 class BatchRenorm1d(nn.Module):

@@ -119,7 +119,7 @@ def linear(r: Random) -> Case:
 def noisy(r: Random) -> Case:
     case = linear(r)
     attrs = {name: value for name, value in case.attrs.items() if name != "bias"}
-    return Case(case.takes, attrs | some(r, std_init=0.4))
+    return Case(case.takes, attrs | some(r, std_init=0.4, noise=r.choice(("factors", "product"))))
 
 
 def batch_norm(rank: int) -> Make:

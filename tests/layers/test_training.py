@@ -59,6 +59,11 @@ def test_noisy_linear_has_the_factorised_noise_of_the_paper() -> None:
     weight = layer.weight_mu + layer.weight_sigma * noise
     bias = layer.bias_mu + layer.bias_sigma * layer.epsilon_output
     assert torch.allclose(y, x @ weight.T + bias)
+    product = made("NoisyLinear", in_features=5, out_features=3, noise="product")
+    y = product(x)
+    weight = product.weight_mu + product.weight_sigma * product.weight_epsilon
+    assert torch.allclose(y, x @ weight.T + product.bias_mu + product.bias_sigma * product.bias_epsilon)
+    assert torch.linalg.matrix_rank(product.weight_epsilon) == 1
     # f(e) = sign(e) sqrt|e| of a normal e: its square's mean is that of |e|.
     drawn = []
     for _ in range(4000):
