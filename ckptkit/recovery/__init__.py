@@ -8,6 +8,8 @@ from functools import cache
 
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.recovered import Hints, Recovered
+from ckptkit.recovery import profiles
+from ckptkit.recovery.relations import Misfit
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +20,14 @@ class Family:
         id: Stable name.
         claims: Whether a checkpoint is of this family.
         recover: Its architecture, with a graph where nothing stays open.
+        why_not: The first relation that keeps a checkpoint from being of this family; None where the
+            family goes by the file's own words alone.
     """
 
     id: str
     claims: Callable[[Checkpoint], bool]
     recover: Callable[[Checkpoint, Hints], Recovered]
+    why_not: Callable[[Checkpoint], Misfit | None] | None = None
 
 
 @cache
@@ -44,11 +49,29 @@ def recover(checkpoint: Checkpoint, hints: Hints) -> Recovered:
 
     Returns:
         Without a family and without a graph where none claims it, or more than one does.
+
+    Raises:
+        UsageError: A hint names a profile that does not exist.
     """
+    profiles.check(hints.assume)
     claims = [family for family in families() if family.claims(checkpoint)]
     if len(claims) == 1:
         return claims[0].recover(checkpoint, hints)
+    everything = tuple(checkpoint.tensors)
     if claims:
         names = ", ".join(family.id for family in claims)
-        return Recovered(family="", questions=(f"which of {names} is it? more than one family claims it",))
-    return Recovered(family="", questions=("which network is it? no family that ckptkit knows claims it",))
+        question = f"which of {names} is it? more than one family claims it"
+        return Recovered(family="", questions=(question,), unexplained=everything)
+    question = "which network is it? no family that ckptkit knows claims it"
+    return Recovered(family="", questions=(question,), unexplained=everything)
+
+
+def rejections(checkpoint: Checkpoint) -> dict[str, Misfit]:
+    """Return why each family that does not claim a checkpoint does not, by family."""
+    found = {}
+    for family in families():
+        if family.claims(checkpoint):
+            continue
+        misfit = family.why_not(checkpoint) if family.why_not is not None else None
+        found[family.id] = misfit or Misfit("", "the file does not say that it is one")
+    return found
