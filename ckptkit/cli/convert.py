@@ -29,13 +29,13 @@ from ckptkit.cli.output import emit, form_of, wants_color
 @click.option(
     "--input-shape",
     type=options.Shape(),
-    help="Shape of one observation. Accepted and not used in this version: no architecture is built.",
+    help="Shape of one observation, where SRC cannot tell.",
 )
 @click.option(
     "--assume",
     type=options.Profile(),
     multiple=True,
-    help="Profile for what SRC cannot tell. Accepted and not used in this version: nothing is assumed.",
+    help="Profile for what SRC cannot tell; repeatable.",
 )
 @click.option(
     "--format", "form", type=click.Choice(options.FORMATS), help="Form of the receipt; text by default."

@@ -15,7 +15,7 @@ DOCUMENTS = sorted(
     [*CHECKOUT.glob("*.md"), *(CHECKOUT / "docs").glob("*.md"), CHECKOUT / "fixtures/README.md"]
 )
 LINKED = sorted([*DOCUMENTS, *(CHECKOUT / "docs").rglob("*.md"), *(CHECKOUT / "spec").rglob("*.md")])
-TAGS = frozenset(["bash", "console", "json", "python", "text", "yaml"])
+TAGS = frozenset(["bash", "console", "json", "mermaid", "python", "text", "yaml"])
 
 
 def short(path: Path) -> str:
@@ -83,7 +83,9 @@ def test_every_option_is_documented_and_every_documented_option_exists(name: str
     text = section((CHECKOUT / "docs" / "cli.md").read_text(encoding="utf-8"), name)
     command = app.group.get_command(click.Context(app.group), name)
     assert command is not None
-    options = {word for parameter in command.params for word in parameter.opts if word.startswith("-")}
+    known = [command, *(command.commands.values() if isinstance(command, click.Group) else ())]
+    given = (word for each in known for parameter in each.params for word in parameter.opts)
+    options = {word for word in given if word.startswith("-")}
     written = set(re.findall(r"(?<![\w-])(--?[a-z][a-z-]*)", text))
     assert options - written == set()
     assert written - options == set()
