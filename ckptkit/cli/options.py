@@ -8,7 +8,6 @@ import click
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-PROFILE = re.compile(r"[a-z0-9]+(?:[-_.][a-z0-9]+)*\Z")
 MAX_RANK = 8
 FORMATS = ("text", "json")
 
@@ -37,9 +36,14 @@ class Profile(click.ParamType[str]):
     name = "PROFILE"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return `value`, or fail with its right form."""
-        if not PROFILE.match(str(value)):
-            self.fail(f"{value!r} is not the name of a profile such as rl-snake", param, ctx)
+        """Return `value`, or fail with the names that there are."""
+        from ckptkit.errors import UsageError
+        from ckptkit.recovery import profiles
+
+        try:
+            profiles.check([str(value)])
+        except UsageError as error:
+            self.fail(f"{error.what} ({error.fix})", param, ctx)
         return str(value)
 
 

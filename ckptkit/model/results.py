@@ -27,6 +27,46 @@ class TensorRow:
     alias_of: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why a family of networks does not claim a checkpoint.
+
+    Attributes:
+        family: Id of the family.
+        nearest: Tensor at which the comparison ended, or that is most like a missing one; may be empty.
+        relation: The first relation that does not hold, one line.
+    """
+
+    family: str
+    nearest: str
+    relation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """All that `recover` says of one checkpoint's network.
+
+    Attributes:
+        family: The family that claims it; empty where none does.
+        fields: `{value, status, evidence, alternatives}` of each field, as JSON data.
+        graph: The `graph` object of the manifest; None while a question is open.
+        unexplained: Tensors that have no place in the network.
+        questions: What keeps the graph from being built.
+        assumed: What a profile, or the user's own word, supplied; one line each.
+        rejected: Why the other families do not claim it; None where nobody asked.
+    """
+
+    path: str
+    format: str
+    family: str
+    fields: Mapping[str, Mapping[str, object]]
+    graph: Mapping[str, object] | None
+    unexplained: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
+    rejected: tuple[Rejection, ...] | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
     """All that `inspect` says of one checkpoint.

@@ -7,7 +7,7 @@ form for people at a terminal; without it lines are plain, unwrapped and complet
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ckptkit.model.results import Export, Inspection, Receipt, Report
+from ckptkit.model.results import Export, Inspection, Receipt, Recovery, Report
 
 if TYPE_CHECKING:
     from ckptkit.checks import Rule
@@ -107,6 +107,18 @@ def export(done: Export, form: str, *, color: bool = False) -> str:
     from ckptkit.report.styled import render
 
     return render(lines(done), color=color)
+
+
+def recovery(found: Recovery, form: str, *, color: bool = False) -> str:
+    """Render what `recover` found."""
+    if form == JSON:
+        from ckptkit.report import recover_json
+
+        return recover_json.recovery(found)
+    from ckptkit.report.recover_text import lines
+    from ckptkit.report.styled import render
+
+    return render(lines(found), color=color)
 
 
 def rules(known: "Sequence[Rule]", form: str, *, color: bool = False) -> str:

@@ -39,8 +39,8 @@ def questions(checkpoint: Checkpoint) -> tuple[str, ...]:
 
 
 def open_question(checkpoint: Checkpoint) -> str:
-    """Return the first open question; empty where there is none."""
-    return next(iter(questions(checkpoint)), "")
+    """Return all open questions in one line; empty where there is none."""
+    return "; ".join(questions(checkpoint))
 
 
 def fitting_graph(checkpoint: Checkpoint) -> Graph | None:

@@ -1,8 +1,8 @@
 """Asteroids DQN: dueling, distributional, noisy in all combinations, and an older network.
 
-The older one has four convolutions. Fields are named as in the system's own `model_config`, which versioned files carry and which then
-proves them; tensors that say otherwise are a question. What no file holds (strides, activation)
-comes from profile `asteroids`.
+The older one has four convolutions. Fields are named as in the system's own
+`model_config`, which versioned files carry and which then proves them; tensors that say otherwise are
+a question. What no file holds (strides, activation) comes from profile `asteroids`.
 """
 
 from collections.abc import Mapping
@@ -49,8 +49,8 @@ def recover(checkpoint: Checkpoint, hints: Hints) -> Recovered:
     findings.supply("activation", "ReLU")
     if not findings.profile:
         findings.ask(
-            "which strides and activation has it? no file names the system that made it; --assume asteroids "
-            "takes that system's"
+            "which strides and activation has it? no file names the system that made it (give --assume "
+            "asteroids to take that system's)"
         )
         findings.questions.sort(key=lambda question: "--assume" not in question)
     noise = float(std) if isinstance(std, int | float) else None

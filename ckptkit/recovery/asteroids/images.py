@@ -52,8 +52,8 @@ def _open(reading: Reading, findings: Findings) -> tuple[int, ...]:
     findings.constrain(FIELD, None, others, *weights, "strides of half the kernel, no padding")
     size = example(reading.channels, reading.places, reading.windows)
     findings.ask(
-        f"which image does it take? {_limits(reading)}; give --input-shape C,H,W, for instance "
-        f"--input-shape {size}"
+        f"which image does it take? {_limits(reading)} (give --input-shape C,H,W, for instance "
+        f"--input-shape {size})"
     )
     return ()
 

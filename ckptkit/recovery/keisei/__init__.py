@@ -1,7 +1,8 @@
 """Keisei Shogi: the residual tower, and the older network of one convolution.
 
-The tower comes with or without squeeze-and-excitation. Weights prove every width, the depth and the number of planes and actions. They say that the board
-has 81 squares, and not that it is 9x9; that, padding and activations are the word of profile `keisei`.
+The tower comes with or without squeeze-and-excitation. Weights prove every width, the
+depth and the number of planes and actions. They say that the board has 81 squares, and not that it is
+9x9; that, padding and activations are the word of profile `keisei`.
 """
 
 from ckptkit.model.checkpoint import Checkpoint
@@ -43,8 +44,8 @@ def recover(checkpoint: Checkpoint, hints: Hints) -> Recovered:
     findings.supply("activation", "ReLU")
     if not findings.profile:
         findings.ask(
-            "which activations and padding has it? no file names the system that made it; --assume keisei "
-            "takes that system's, on a board of 9x9"
+            "which activations and padding has it? no file names the system that made it (give --assume "
+            "keisei to take that system's, with its board of 9x9)"
         )
         findings.questions.sort(key=lambda question: "--assume" not in question)
     return findings.result(reading.unexplained, lambda builder: network.draw(builder, reading, sides))

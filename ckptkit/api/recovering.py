@@ -1,0 +1,66 @@
+"""Say which network a checkpoint holds, how sure that is, and what would settle the rest."""
+
+import os
+from collections.abc import Mapping, Sequence
+
+from ckptkit import recovery
+from ckptkit.api.preparing import refuse_unfit, with_architecture
+from ckptkit.api.reading import PathLike, read
+from ckptkit.graph.document import architecture_of
+from ckptkit.model.manifest import carried
+from ckptkit.model.recovered import Hints
+from ckptkit.model.results import Recovery, Rejection
+
+
+def recover(
+    path: PathLike,
+    *,
+    input_shape: tuple[int, ...] | None = None,
+    assume: Sequence[str] = (),
+    explain: bool = False,
+) -> Recovery:
+    """Say which network a checkpoint holds, from names, shapes and a few values alone.
+
+    Args:
+        path: Any supported checkpoint or bundle. What a bundle's manifest says of its network stands,
+            unless it has none there.
+        input_shape: Shape of one observation, where weights cannot tell it.
+        assume: Names of profiles that may supply what no file says.
+        explain: Say of each family that does not claim the checkpoint why not.
+
+    Raises:
+        UsageError: A profile does not exist.
+        UnsafeCheckpointError: The checkpoint asks for more than reading data.
+        CkptkitError: As `read`.
+    """
+    checkpoint = read(path)
+    refuse_unfit(checkpoint)
+    recovery.profiles.check(assume)
+    hints = Hints(input_shape, tuple(assume))
+    found = with_architecture(checkpoint, hints)
+    report = _mapping(found.recovery or carried(found).get("recovery"))
+    architecture = architecture_of(found) or {}
+    return Recovery(
+        path=os.fspath(path),
+        format=checkpoint.format,
+        family=str(report.get("family", "")),
+        fields={name: _mapping(one) for name, one in _mapping(report.get("fields")).items()},
+        graph=_mapping(architecture.get("graph")) or None,
+        unexplained=_strings(report.get("unexplained")),
+        questions=_strings(report.get("questions")),
+        assumed=_strings(report.get("assumed")),
+        rejected=tuple(
+            Rejection(family, why.nearest, why.relation)
+            for family, why in recovery.rejections(checkpoint).items()
+        )
+        if explain
+        else None,
+    )
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _strings(value: object) -> tuple[str, ...]:
+    return tuple(str(one) for one in value) if isinstance(value, list) else ()

@@ -1,0 +1,100 @@
+"""What `recover` found, as text: what, how sure, because of what, and what would settle the rest."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+from ckptkit.model.results import Recovery
+from ckptkit.report.styled import Line, columns, line, one_line
+from ckptkit.report.words import plural
+
+BEARING = {"proven": "good", "constrained": "note", "assumed": "warn", "unknown": "bad"}
+LABEL = 10
+SHOWN = 4
+"""Items that a line names before it counts the rest."""
+
+
+def lines(found: Recovery) -> Iterator[Line]:
+    """Yield the family, a row for each field, then what stays open."""
+    yield line((found.path, "name"), f" · {found.format}")
+    yield _step("family", found.family or "none that ckptkit knows claims it, or more than one does")
+    yield from _table(found.fields)
+    yield _step("graph", _graph(found.graph), "" if found.graph else "warn")
+    for name in found.assumed:
+        yield _step("assumed", name)
+    if found.unexplained:
+        yield _step("no place", _some(found.unexplained))
+    for question in found.questions:
+        yield _step("open", question, "warn")
+    for other in found.rejected or ():
+        near = f" (nearest: {other.nearest})" if other.nearest else ""
+        yield _step("not", f"{other.family}: {other.relation}{near}")
+
+
+def _step(label: str, text: str, style: str = "") -> Line:
+    return line((f"{label:<{LABEL}}", "dim"), (text, style))
+
+
+def _table(fields: Mapping[str, Mapping[str, object]]) -> Iterator[Line]:
+    rows = [(one_line(name), one_line(_value(one)), one) for name, one in fields.items()]
+    first = max((columns(name) for name, _, _ in rows), default=0)
+    second = max((columns(value) for _, value, _ in rows), default=0)
+    for name, value, one in rows:
+        status = str(one.get("status", ""))
+        yield line(
+            "  ",
+            (name + " " * (first - columns(name)), "name"),
+            "  ",
+            value + " " * (second - columns(value)),
+            "  ",
+            (f"{status:<11}", BEARING.get(status, "")),
+            f"  {_because(one)}",
+        )
+
+
+def _value(one: Mapping[str, object]) -> str:
+    status, value = one.get("status"), one.get("value")
+    return "?" if value is None and status in ("constrained", "unknown") else _plain(value)
+
+
+def _because(one: Mapping[str, object]) -> str:
+    evidence, others = _list(one.get("evidence")), _list(one.get("alternatives"))
+    parts = [_some([str(item) for item in evidence])] if evidence else []
+    if others:
+        word = "one of" if one.get("value") is None else "or"
+        parts.append(f"{word} {_some([_plain(other) for other in others], ' | ')}")
+    return "; ".join(parts)
+
+
+def _plain(value: object) -> str:
+    """Return a JSON value in few characters: 4,44,44, or channels 4 height 44..51."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ",".join(map(_plain, value))
+    if isinstance(value, Mapping) and not any(str(key).startswith("$") for key in value):
+        return " ".join(f"{key} {_run(part)}" for key, part in value.items())
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _run(value: object) -> str:
+    if isinstance(value, list) and len(value) == 2:
+        return f"{value[0]}..{value[1]}"
+    return f"{value:.6g}" if isinstance(value, float) else _plain(value)
+
+
+def _some(items: Sequence[str], between: str = ", ") -> str:
+    more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
+    return between.join(items[:SHOWN]) + more
+
+
+def _graph(graph: Mapping[str, object] | None) -> str:
+    if graph is None:
+        return "none while a question is open"
+    outputs = [str(one.get("name")) for one in _list(graph.get("outputs")) if isinstance(one, Mapping)]
+    return f"{plural(len(_list(graph.get('layers'))), 'layer')} · outputs {', '.join(outputs)}"
+
+
+def _list(value: object) -> Sequence[object]:
+    return value if isinstance(value, list | tuple) else ()
