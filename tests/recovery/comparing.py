@@ -1,5 +1,7 @@
 """Run a recovered network in ONNX Runtime and in torch, and compare with what is expected."""
 
+from pathlib import Path
+
 import numpy as np
 import onnxruntime
 import torch
@@ -15,9 +17,13 @@ Arrays = dict[str, np.ndarray]
 def session(found: Recovered, checkpoint: Checkpoint) -> onnxruntime.InferenceSession:
     """Return the recovered network in ONNX Runtime."""
     assert found.graph is not None, found.questions
+    return opened(onnx_model.build(found.graph, checkpoint.tensors).SerializeToString())
+
+
+def opened(model: Path | bytes) -> onnxruntime.InferenceSession:
+    """Open a model in ONNX Runtime, on one thread."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    model = onnx_model.build(found.graph, checkpoint.tensors).SerializeToString()
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 

@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+import ckptkit
 from ckptkit import recovery
 from ckptkit.graph.shapes import infer, misfits
 from ckptkit.graph.torch_module import GraphModule
 from ckptkit.model.recovered import Hints, Recovered, Status
 from tests.readers.sb3_models import read
 from tests.recovery import sb3_oracle
-from tests.recovery.comparing import compare, run_onnx, run_torch, session
+from tests.recovery.comparing import compare, opened, run_onnx, run_torch
 from tests.recovery.sb3_cases import Case, cases
 
 CASES = cases()
@@ -41,21 +43,31 @@ def steps(case: Case, model: Any) -> list[tuple[dict[str, np.ndarray], dict[str,
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_rebuilt_from_its_zip_it_computes_what_sb3_does(case: Case, tmp_path: Path) -> None:
     model = sb3_oracle.make(case)
-    path = tmp_path / "model.zip"
+    path, bundle = tmp_path / "model.zip", tmp_path / "bundle"
     model.save(path)
     checkpoint = read(path)
     found = recovery.recover(checkpoint, Hints())
     assert found.graph is not None, found.questions
     assert not list(misfits(infer(found.graph), checkpoint.tensors))
-    module = GraphModule(found.graph).eval()
+    check_fields(case, found)
+    ckptkit.convert(path, "deploy", bundle)
+    module = ckptkit.load(bundle)
     state = model.policy.state_dict()
+    assert all(torch.equal(value, state[name]) for name, value in module.state_dict().items())
     assert module.state_dict().keys() == state.keys()
-    module.load_state_dict(state, strict=True)
-    made = session(found, checkpoint)
+    made = opened(bundle / "model.onnx")
     for feed, wanted in steps(case, model):
         compare(run_onnx(made, feed), wanted)
         compare(run_torch(module, feed), wanted)
-    check_fields(case, found)
+        compare({"action": predicted(module, feed)}, {"action": wanted["action"]})
+
+
+def predicted(module: GraphModule, feed: dict[str, np.ndarray]) -> np.ndarray:
+    """Return what the loaded module's own predict gives for the inputs of a step."""
+    observation = {name: value for name, value in feed.items() if name.startswith("obs")}
+    state = tuple(feed[name] for name in ("state.0", "state.1") if name in feed) or None
+    mask = feed.get("action_mask")
+    return module.predict(observation, state, feed.get("episode_start"), mask)[0]
 
 
 def check_fields(case: Case, found: Recovered) -> None:
