@@ -15,6 +15,7 @@ SCHEMA = "architecture-1.0"
 MOST_ELEMENTS = 1 << 26
 """Most elements of a value for each element of the batch (`spec/limits.md`)."""
 MOST_AXES = 8
+LOWERED = re.compile(r"(.+)/(?:[A-Z][A-Za-z]*|const)_[0-9]+(?::[0-9]+)?", re.DOTALL)
 LAYER = re.compile(r"/graph/layers/([0-9]+)(.*)", re.DOTALL)
 
 
@@ -56,6 +57,7 @@ def infer(graph: Graph) -> tuple[Step, ...]:
     """
     check(graph)
     known: dict[str, ValueType] = {}
+    _keep_apart(graph)
     owners: dict[str, str] = {}
     steps = []
     for name, value in graph.inputs.items():
@@ -66,8 +68,12 @@ def infer(graph: Graph) -> tuple[Step, ...]:
         with _naming(f"layer {layer.name}"):
             steps.append(_step(layer, known))
             _own(steps[-1], owners)
+    for name in graph.inputs:
+        with _naming(f"input {name}"):
+            expect(name not in owners, f"a tensor of layer {owners.get(name)} has the same name")
     for name, taken in graph.outputs.items():
         with _naming(f"output {name}"):
+            expect(name not in owners, f"a tensor of layer {owners.get(name)} has the same name")
             expect(taken in known, f"is taken from {taken!r}, which no layer gives")
             expect(0 not in known[taken].shape, "is a value without elements")
             expect(name not in graph.inputs, "an input has the same name")
@@ -96,6 +102,14 @@ def check(graph: Graph) -> None:
 def reference(layer: str, index: int) -> str:
     """Return how a graph names output `index` of `layer`."""
     return f"{layer}:{index}" if index else layer
+
+
+def _keep_apart(graph: Graph) -> None:
+    """Refuse names that the ONNX form of another layer needs for its own nodes."""
+    layers = {layer.name for layer in graph.layers}
+    for name in (*graph.inputs, *layers, *graph.outputs):
+        found = LOWERED.fullmatch(name)
+        expect(not (found and found[1] in layers), f"the name {name!r} is kept for nodes of that layer")
 
 
 @contextmanager

@@ -62,6 +62,13 @@ BROKEN = {
     "name must be a path of names": graph(layer("ReLU", name="a..b"), outputs={"y": "a..b"}),
     "output y: is taken from 'q'": graph(layer("ReLU"), outputs={"y": "q"}),
     "output y: is taken from 'a:1'": graph(layer("ReLU"), outputs={"y": "a:1"}),
+    "input a.bias: a tensor of layer a has the same name": graph(
+        layer("Linear", **LINEAR), **{"obs": INPUTS["obs"], "a.bias": INPUTS["obs"]}
+    ),
+    "output p: a tensor of layer p has the same name": graph(
+        Layer("p", "Parameter", (), {"shape": [1]}), outputs={"p": "p"}
+    ),
+    "the name 'a/Relu_0' is kept for nodes": graph(layer("ReLU"), layer("Tanh", name="a/Relu_0")),
     "output obs: an input has the same name": graph(layer("ReLU"), outputs={"obs": "a"}),
     "has more than 67108864 elements": graph(layer("Linear", in_features=4, out_features=2**40)),
     "input x: F32[batch, 1099511627776] has more": graph(
@@ -216,6 +223,15 @@ WORDS = (
     "a.b",
     "\0",
 )
+CLASHES = (
+    "net.0.weight",
+    "net.0.bias",
+    "net.0/Relu_0",
+    "net.0/Add_0",
+    "net.0/const_0",
+    "out.0",
+    "in.0.weight",
+)
 LISTS = (
     [],
     [0],
@@ -230,7 +246,7 @@ LISTS = (
     [[1], [2, 3]],
 )
 OBJECTS = ({}, [{}], {"a": 1}, {"value": 1}, {"axis": 9}, {"shape": [0]})
-VALUES = st.sampled_from((*NUMBERS, *WORDS, *LISTS, *OBJECTS))
+VALUES = st.sampled_from((*NUMBERS, *WORDS, *CLASHES, *LISTS, *OBJECTS))
 MEMBERS = ("name", "type", "inputs", "attrs", "aliases", "value", "shape", "dtype", "axis", "groups", "bias")
 KEYS = st.sampled_from(MEMBERS)
 
