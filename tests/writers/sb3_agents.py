@@ -23,10 +23,10 @@ MAKERS = {
     "PPO": (spaces.Discrete(3), {"n_steps": 8, "batch_size": 4, "n_epochs": 2}),
     "A2C": (spaces.Discrete(3), {"n_steps": 4}),
     "TRPO": (ACTIONS, {"n_steps": 8, "batch_size": 4}),
-    "MaskablePPO": (spaces.Discrete(3), {"n_steps": 8, "batch_size": 4}),
+    "MaskablePPO": (spaces.Discrete(3), {"n_steps": 8, "batch_size": 4, "n_epochs": 2}),
     "RecurrentPPO": (
         ACTIONS,
-        {"n_steps": 8, "batch_size": 4, "policy_kwargs": SMALL | {"lstm_hidden_size": 4}},
+        {"n_steps": 8, "batch_size": 4, "n_epochs": 2, "policy_kwargs": SMALL | {"lstm_hidden_size": 4}},
     ),
     "DQN": (spaces.Discrete(3), OFF),
     "QRDQN": (spaces.Discrete(3), OFF | {"policy_kwargs": SMALL | {"n_quantiles": 5}}),

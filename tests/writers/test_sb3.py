@@ -11,6 +11,8 @@ from gymnasium import spaces
 from ckptkit import api
 from ckptkit.errors import IntegrityError, NotExportableError, TargetExistsError
 from tests.readers.sb3_models import Env
+from tests.recovery import sb3_oracle
+from tests.recovery.sb3_cases import cases
 from tests.writers.sb3_agents import (
     MAKERS,
     learn,
@@ -21,7 +23,9 @@ from tests.writers.sb3_agents import (
     trained,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*render_mode")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*render_mode", "ignore::UserWarning:stable_baselines3", "ignore::UserWarning:sb3_contrib"
+)
 DICT = spaces.Dict({"b": spaces.Box(-1.0, 1.0, (2,)), "a": spaces.Discrete(3), "c": spaces.MultiBinary(2)})
 IMAGE = spaces.Box(0, 255, (3, 36, 36), np.uint8)
 
@@ -133,6 +137,19 @@ def test_policies_of_every_kind(case, tmp_path: Path) -> None:
         assert same_state(optimizers(model), optimizers(found))
         assert found.observation_space == model.observation_space
         assert found.policy_kwargs == load(name, tmp_path / "model.zip").policy_kwargs
+
+
+@pytest.mark.parametrize("case", cases()[::6], ids=lambda case: case.id)
+def test_generated_agents(case, tmp_path: Path) -> None:
+    model = sb3_oracle.make(case)
+    model.save(tmp_path / "model.zip")
+    api.convert(tmp_path / "model.zip", "sb3", tmp_path / "out.zip")
+    found = load(case.algorithm, tmp_path / "out.zip")
+    obs = sb3_oracle.sb3_observation(sb3_oracle.observations(model))
+    one, other = (each.predict(obs, deterministic=True)[0] for each in (model, found))
+    assert np.array_equal(one, other)
+    assert same_state(dict(model.policy.state_dict()), dict(found.policy.state_dict()))
+    assert found.observation_space == model.observation_space
 
 
 @pytest.mark.parametrize("use_sde", [False, True])

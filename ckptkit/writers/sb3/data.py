@@ -67,7 +67,7 @@ def build(source: Source) -> dict[str, object]:
         source.made[key] = spaces.space(source.spaces.get(side), f"{side} space")
     absent = []
     for name, default in fields.defaults(source.algorithm).items():
-        if name not in source.said:
+        if name not in source.said and _FORMS.get(name) is not _environment:
             absent.append(name)
         source.made[name] = _field(source, name, source.said.get(name, default))
     if absent:
