@@ -5,7 +5,7 @@
 | `python` | executes it, in one namespace a document |
 | `bash` | runs it with `bash -e`; it must exit 0 |
 | `console` | runs each `$ ` line; the lines behind it are its output, `…` standing for anything |
-| `text`, `json`, `yaml` | nothing here |
+| `text`, `json`, `mermaid`, `yaml` | nothing here |
 
 A comment `<!-- not run: REASON -->` before a block says why it is not run.
 """
