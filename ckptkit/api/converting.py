@@ -11,7 +11,10 @@ from ckptkit.errors import LevelError
 from ckptkit.model.checkpoint import Note
 from ckptkit.model.recovered import Hints
 from ckptkit.model.results import Receipt
+from ckptkit.storage.atomic import rehearse
 from ckptkit.writers.deployable import Reach
+from ckptkit.writers.origin import sources
+from ckptkit.writers.plan import plan
 
 
 def convert(  # noqa: PLR0913 - one parameter an option of the command
@@ -53,6 +56,9 @@ def convert(  # noqa: PLR0913 - one parameter an option of the command
     require(reach, require_level, os.fspath(source))
     target = Path(output)
     altered = writer.alters(checkpoint, target)
+    if dry_run:
+        rehearse(target, force=force, sources=sources(checkpoint))
+        plan(checkpoint)
     written = None if dry_run else writer.write(checkpoint, target, force)
     return Receipt(
         source=os.fspath(source),

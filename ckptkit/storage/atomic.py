@@ -96,6 +96,18 @@ def new_directory(
             _finish(temp, target, check, force)
 
 
+def rehearse(target: Path, *, force: bool, sources: Iterable[Path] = ()) -> None:
+    """Refuse a target that could not be written, without writing.
+
+    Raises:
+        TargetExistsError: `target` exists, and `force` is not set.
+        UsageError: As `new_file`.
+    """
+    if os.path.lexists(target) and not force:
+        raise TargetExistsError("exists already", where=str(target), fix="--force replaces it")
+    _protect(target, sources)
+
+
 def _finish(temp: Path, target: Path, check: Callable[[], None], force: bool) -> None:
     check()
     put_in_place(temp, target, replace=force)
