@@ -85,7 +85,7 @@ def export_onnx(  # noqa: PLR0913 - one parameter an option of the command
     """
     require("onnx", "exporting to ONNX", "onnx")
     before = read(source)
-    refuse_unfit(before)
+    refuse_unfit(before, REWRITTEN if output is None else ())
     if module is not None:
         return _own(before, module, output, input_shape, force=force, dry_run=dry_run)
     hints = Hints(input_shape, tuple(assume))

@@ -1,7 +1,8 @@
 """What every use of a checkpoint starts with: is it fit, and which network is it?"""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from ckptkit import checks, recovery
 from ckptkit.errors import ManifestError, UnsafeCheckpointError
@@ -11,8 +12,13 @@ from ckptkit.model.manifest import carried
 from ckptkit.model.recovered import Hints
 
 
-def refuse_unfit(checkpoint: Checkpoint) -> None:
+def refuse_unfit(checkpoint: Checkpoint, mended: Collection[str] = ()) -> None:
     """Refuse a checkpoint that nothing must be made from.
+
+    Args:
+        checkpoint: What was read.
+        mended: Names of files that are about to be written anew, so that it does not matter what
+            is wrong with them.
 
     Raises:
         UnsafeCheckpointError: Its pickles ask for more than reading data.
@@ -31,7 +37,8 @@ def refuse_unfit(checkpoint: Checkpoint) -> None:
             where=checkpoint.path,
             fix="see `ckptkit inspect`; nothing of it was executed or converted",
         )
-    errors = [f for f in checks.run(checkpoint, 1) if f.severity is Severity.ERROR]
+    found = (finding for finding in checks.run(checkpoint, 1) if finding.severity is Severity.ERROR)
+    errors = [finding for finding in found if Path(finding.path).name not in mended]
     if errors and checkpoint.bundle is not None:
         more = f" (and {len(errors) - 1} more; ckptkit validate lists them)" if len(errors) > 1 else ""
         raise ManifestError(f"{errors[0].code} {errors[0].message}{more}", where=checkpoint.path)
