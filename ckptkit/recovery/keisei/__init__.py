@@ -37,8 +37,8 @@ def recover(checkpoint: Checkpoint, hints: Hints) -> Recovered:
     if isinstance(reading, TowerReading):
         _tower(reading, findings)
     eras.record(checkpoint, reading, findings)
-    first = next(iter(source.values()))
-    findings.prove("compiled_prefix", COMPILED in first.split("."), first)
+    compiled = [own for own in source.values() if COMPILED in own.split(".")]
+    findings.prove("compiled_prefix", bool(compiled), *compiled[:1])
     sides = board.board(reading, findings)
     findings.supply("conv_padding", 1)
     findings.supply("activation", "ReLU")
