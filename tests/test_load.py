@@ -392,6 +392,32 @@ def test_a_manifest_that_was_edited_is_refused(tmp_path: Path) -> None:
         ckptkit.load(bundle)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"action_net"', '"other"', r"tensor other\.weight: Linear needs it"),
+        ('"in_features": 8', '"in_features": 9', "takes 9 features"),
+        ('"out_features": 6', '"out_features": 1000000000', "takes 6 features|more than"),
+        ('"type": "Tanh"', '"type": "Thanh"', "CK|Thanh"),
+    ],
+)
+def test_a_graph_that_its_tensors_do_not_fit_is_refused(
+    old: str, new: str, message: str, tmp_path: Path
+) -> None:
+    from ckptkit.model.manifest import digest_line
+
+    _, path = saved(Agent("PPO", arguments=SMALL), tmp_path)
+    bundle = tmp_path / "bundle"
+    ckptkit.convert(path, "deploy", bundle)
+    manifest = bundle / "ckpt.json"
+    changed = manifest.read_text().replace(old, new)
+    assert changed != manifest.read_text()
+    manifest.write_text(changed)
+    (bundle / "ckpt.json.sha256").write_bytes(digest_line(changed.encode()))
+    with pytest.raises((errors.ArchitectureError, errors.ManifestError), match=message):
+        ckptkit.load(bundle)
+
+
 def test_damaged_weights_of_a_legacy_file_are_refused(tmp_path: Path) -> None:
     from tests.readers.sb3_models import members, write
 
