@@ -2,7 +2,8 @@
 
 The network is NatureCNN over four frames of 84 x 84, 512 features and 6 actions. Both start from a
 file on disk and end with an ONNX file that ONNX Runtime runs with the same outputs. torch's exporter
-is run as it is by default, where its own dependencies are installed, and with `dynamo=False`.
+is run as it is by default, where the onnxscript that it needs is installed, and with `dynamo=False`,
+which is deprecated; the first of them that runs must take at least 8 times as long as ckptkit.
 """
 
 import statistics
@@ -97,13 +98,13 @@ def main() -> int:
     ratios = []
     for how in ("default", "off"):
         if not times[how]:
-            print(f"torch.onnx.export dynamo={how:8} fails here")
+            print(f"torch.onnx.export dynamo={how:8} fails here: is onnxscript installed?")
             continue
         taken = statistics.median(times[how])
         ratios.append(taken / base)
         print(f"torch.onnx.export dynamo={how:8} {taken:6.2f} s, {taken / base:.1f} times as long")
     print(f"largest difference of the action values: {difference:.1e}")
-    return 0 if ratios and min(ratios) >= LEAST_RATIO else 1
+    return 0 if ratios and ratios[0] >= LEAST_RATIO else 1
 
 
 if __name__ == "__main__":

@@ -12,4 +12,5 @@ run() {
 
 run ckptkit inspect "$source"
 run ckptkit convert "$source" --to deploy -o "$target" --force
-run ckptkit validate "$target" --level 2
+run ckptkit export onnx "$target"
+run ckptkit validate "$target" --level 4

@@ -76,3 +76,14 @@ def test_validate_imports_nothing_heavy(arguments: list[str], bundle: Path) -> N
 @pytest.mark.parametrize("command", ["inspect", "validate"])
 def test_legacy_zips_import_nothing_heavy(command: str, sb3_zip: Path) -> None:
     assert not heavy(modules(command, sb3_zip), NEVER)
+
+
+@pytest.mark.parametrize("level", [[], ["--level", "3"]])
+def test_validate_below_level_4_runs_no_network(level: list[str]) -> None:
+    network = CHECKOUT / "fixtures" / "conformance" / "network" / "bundle"
+    assert not heavy(modules("validate", *level, network), NEVER)
+
+
+def test_level_4_needs_onnx_and_no_torch() -> None:
+    network = CHECKOUT / "fixtures" / "conformance" / "network" / "bundle"
+    assert heavy(modules("validate", "--level", "4", network), NEVER - {"onnx", "onnxruntime"}) <= {"pickle"}
