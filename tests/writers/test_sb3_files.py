@@ -275,6 +275,14 @@ def test_a_directory_keeps_its_sidecars(kind, tmp_path: Path, snake) -> None:
         assert_inert(data, *names)
 
 
+def test_a_class_of_the_main_script_has_to_be_defined_there(tmp_path: Path) -> None:
+    found = read(FIXTURES / "ppo" / "model.zip")
+    kwargs = {"net_arch": [4], "features_extractor_class": ClassRef("__main__", "Net")}
+    own = replace(found, model_config={**found.model_config, "policy_kwargs": kwargs})
+    (note,) = [note for note in WRITER.alters(own, tmp_path / "x.zip").notes if note.kind == "needs-package"]
+    assert "the script that loads it must define Net itself" in note.message
+
+
 def test_sidecars_stand_beside_a_zip(tmp_path: Path) -> None:
     kind = "extractor_by_value"
     source = FIXTURES / kind / f"PPO_{kind}"

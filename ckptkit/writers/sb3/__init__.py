@@ -104,7 +104,10 @@ def _tell(algorithm: str, checkpoint: Checkpoint, made: Mapping[str, object], ch
     for named in references(list(made.values())):
         if not NAMES.fullmatch(f"{named.module}:{named.name}"):
             package = named.module.partition(".")[0]
-            message = f"{named} is named and not carried: the package {package!r} must be importable to load"
+            needs = f"the package {package!r} must be importable to load"
+            if package == "__main__":
+                needs = f"the script that loads it must define {named.name} itself"
+            message = f"{named} is named and not carried: {needs}"
             changes.note("needs-package", message, "data:policy_kwargs")
 
 
