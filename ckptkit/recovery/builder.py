@@ -122,15 +122,22 @@ class GraphBuilder:
         twin = self.tensors.get(f"{other}{name[len(path) :]}")
         return twin is not None and twin.identity == self.tensors[name].identity
 
-    def shape(self, name: str) -> tuple[int, ...]:
+    def shape(self, name: str, axes: int | None = None, kind: str = "") -> tuple[int, ...]:
         """Return the shape of a tensor.
 
+        Args:
+            name: State-dict name.
+            axes: How many axes it must have.
+            kind: What it is then called.
+
         Raises:
-            ArchitectureError: There is none of that name.
+            ArchitectureError: There is none of that name, or it has another number of axes.
         """
         tensor = self.tensors.get(name)
         if tensor is None:
             raise ArchitectureError(f"where is {name}? the network needs it, and the state dict lacks it")
+        if axes is not None and len(tensor.shape) != axes:
+            raise ArchitectureError(f"what is {name}? of shape {list(tensor.shape)} it is no {kind}")
         return tensor.shape
 
     def has(self, prefix: str) -> bool:
@@ -139,17 +146,13 @@ class GraphBuilder:
 
     def linear(self, path: str, x: str) -> str:
         """Add a Linear of the size that its weight has."""
-        shape = self.shape(f"{path}.weight")
-        if len(shape) != 2:
-            raise ArchitectureError(f"what is {path}.weight? of shape {list(shape)} it is no Linear weight")
+        shape = self.shape(f"{path}.weight", 2, "Linear weight")
         bias = f"{path}.bias" in self.tensors
         return self.own("Linear", path, x, in_features=shape[1], out_features=shape[0], bias=bias)
 
     def conv(self, path: str, x: str, **geometry: Any) -> str:
         """Add a Conv2d of the size that its weight has; stride and padding come from `geometry`."""
-        shape = self.shape(f"{path}.weight")
-        if len(shape) != 4:
-            raise ArchitectureError(f"what is {path}.weight? of shape {list(shape)} it is no Conv2d weight")
+        shape = self.shape(f"{path}.weight", 4, "Conv2d weight")
         bias = f"{path}.bias" in self.tensors
         sizes = {
             "in_channels": shape[1],

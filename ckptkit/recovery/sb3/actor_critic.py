@@ -89,6 +89,6 @@ def _box(policy: Policy, head: str) -> str:
     builder, space = policy.builder, policy.space("action")
     if not policy.flag("squash_output"):
         return heads.clip(builder, head, space)
-    if len(builder.shape("log_std")) == 2:
+    if len(builder.shape("log_std")) == 2:  # gSDE: a row for each feature
         head = builder.add("Tanh", head, name="action/tanh")
     return heads.unscale(builder, head, space)

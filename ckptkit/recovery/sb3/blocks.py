@@ -48,7 +48,7 @@ def mlp(
                 x = activate(builder, x, activation(), f"{path}.{expected + 1}")
                 expected += 1
         elif norm is not None and _is_norm(builder, path, expected):
-            sizes = {"num_features": builder.shape(f"{name}.ra_mean")[0]}
+            sizes = {"num_features": builder.shape(f"{name}.ra_mean", 1, "running mean")[0]}
             x = builder.own("BatchRenorm1d", name, x, **sizes, **norm)
         else:
             raise ArchitectureError(f"what is {name}? SB3 puts a Linear there")
@@ -76,7 +76,7 @@ def activate(builder: GraphBuilder, x: str, activation: Activation, name: str) -
     if activation.type == IDENTITY:
         return x
     if activation.type == SLOPE:
-        return builder.own(SLOPE, name, x, num_parameters=builder.shape(f"{name}.weight")[0])
+        return builder.own(SLOPE, name, x, num_parameters=builder.shape(f"{name}.weight", 1, "slope")[0])
     return builder.add(activation.type, x, name=name, **activation.attrs)
 
 

@@ -127,7 +127,7 @@ def _combined(policy: "Policy", prefix: str, kwargs: Mapping[str, object]) -> st
 
 def _prove_width(policy: "Policy", path: str, name: str, kwargs: Mapping[str, object]) -> None:
     weight = f"{path}.linear.0.weight"
-    width = policy.builder.shape(weight)[0]
+    width = policy.builder.shape(weight, 2, "Linear weight")[0]
     if kwargs.get(name, width) != width:
         message = f"which holds? the extractor's keywords say {name} = {kwargs[name]}"
         raise ArchitectureError(f"{message}, and {weight} says {width}")

@@ -58,6 +58,8 @@ def _norm(policy: Policy) -> Norm:
 def _deterministic(policy: Policy, path: str) -> str:
     features = policy.features(f"{path}.features_extractor")
     mean = blocks.mlp(policy.builder, f"{path}.mu", features, policy.activation, tail=False)
+    if mean == features:
+        raise ArchitectureError(f"where is {path}.mu? the network needs it, and the state dict lacks it")
     return policy.builder.add("Tanh", mean, name=f"{mean}/tanh")
 
 
@@ -115,10 +117,10 @@ def _record(policy: Policy) -> None:
         evidence = f"critic.features_extractor {'has its own storages' if own else 'shares the storages'}"
         policy.prove("share_features_extractor", not own, f"{evidence} of actor.features_extractor")
     if policy.algorithm == "TQC" and found:
-        _quantiles(policy)
+        _quantiles(policy, f"critic.{min(found)}")
 
 
-def _quantiles(policy: Policy) -> None:
-    last = max(policy.builder.indices("critic.qf0"))
-    weight = f"critic.qf0.{last}.weight"
-    policy.prove("n_quantiles", policy.builder.shape(weight)[0], weight)
+def _quantiles(policy: Policy, critic: str) -> None:
+    for index in policy.builder.indices(critic)[-1:]:
+        weight = f"{critic}.{index}.weight"
+        policy.prove("n_quantiles", policy.builder.shape(weight)[0], weight)

@@ -14,8 +14,11 @@ from ckptkit.recovery.sb3.activations import Activation, chosen
 from ckptkit.recovery.sb3.defaults import ACCEPTED, defaults
 from ckptkit.recovery.sb3.left_out import KEYWORDS, left_out
 from ckptkit.recovery.sb3.policies import default_extractor
+from ckptkit.recovery.sb3.well_formed import well_formed
 
 PROFILE = "stable-baselines3"
+SHOWN = 120
+"""Characters of a space that a question shows."""
 
 
 @dataclass(slots=True)
@@ -93,6 +96,8 @@ class Policy:
         if kinds and space["type"] not in kinds:
             question = f"is that its {key} space? {self.algorithm} has no policy for a {space['type']}"
             raise ArchitectureError(question)
+        if not well_formed(space):
+            raise ArchitectureError(f"what is the {key} space? no policy takes one like {str(space)[:SHOWN]}")
         return space
 
     def option(self, name: str) -> object:

@@ -11,7 +11,7 @@ from ckptkit.recovery.builder import GraphBuilder
 from ckptkit.recovery.sb3.policy import Policy
 
 ACTOR, CRITIC, LINEAR = "lstm_actor", "lstm_critic", "critic"
-HARMLESS = ("bias", "dropout", "dtype", "device")
+HARMLESS = ("bias", "dropout", "device")
 """Keywords of `torch.nn.LSTM` that tensors tell, or that change nothing in one evaluated step."""
 
 
@@ -32,7 +32,7 @@ def build(policy: Policy, pi: str, vf: str) -> tuple[str, str, bool]:
     kept = builder.add("Reshape", kept, name="state/mask", shape=[1])
     actor = _lstm(builder, ACTOR, pi, kept, "state")
     weight = f"{ACTOR}.weight_hh_l0"
-    policy.prove("lstm_hidden_size", builder.shape(weight)[1], weight)
+    policy.prove("lstm_hidden_size", builder.shape(weight, 2, "LSTM weight")[1], weight)
     policy.prove("n_lstm_layers", _layers(builder, ACTOR), ACTOR)
     own, linear = builder.has(f"{CRITIC}."), builder.has(f"{LINEAR}.")
     policy.prove("enable_critic_lstm", own, f"{CRITIC} is {'there' if own else 'missing'}")
@@ -60,10 +60,9 @@ def _layers(builder: GraphBuilder, path: str) -> int:
 
 
 def _lstm(builder: GraphBuilder, path: str, x: str, kept: str, state: str) -> str:
-    shape = builder.shape(f"{path}.weight_ih_l0")
-    if len(shape) != 2 or shape[0] % 4:
-        raise ArchitectureError(f"what is {path}.weight_ih_l0? of shape {list(shape)} it is no LSTM weight")
-    rows, size = shape
+    rows, size = builder.shape(f"{path}.weight_ih_l0", 2, "LSTM weight")
+    if rows % 4:
+        raise ArchitectureError(f"what is {path}.weight_ih_l0? an LSTM has four gates, and it {rows} rows")
     layers = _layers(builder, path)
     states = []
     for i in range(2):

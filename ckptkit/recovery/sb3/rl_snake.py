@@ -120,7 +120,7 @@ def _layers(policy: "Policy", prefix: str, normed: bool) -> str:
 def _normed_layer(builder: GraphBuilder, path: str, index: int, x: str) -> str:
     """Linear, LayerNorm and ReLU; the Dropout behind them changes nothing in evaluation."""
     x = builder.linear(f"{path}.{index}", x)
-    size = builder.shape(f"{path}.{index + 1}.weight")
+    size = builder.shape(f"{path}.{index + 1}.weight", 1, "LayerNorm weight")
     x = builder.own("LayerNorm", f"{path}.{index + 1}", x, normalized_shape=list(size))
     return builder.add("ReLU", x, name=f"{path}.{index + 2}")
 
