@@ -8,14 +8,24 @@ from typing import TYPE_CHECKING
 from ckptkit.version import SPEC_VERSION, __version__
 
 if TYPE_CHECKING:
-    from ckptkit.api import convert, export_onnx, inspect, load, read, validate
+    from ckptkit.api import convert, export_onnx, inspect, load, read, recover, validate
 
-__all__ = ["SPEC_VERSION", "__version__", "convert", "export_onnx", "inspect", "load", "read", "validate"]
+__all__ = [
+    "SPEC_VERSION",
+    "__version__",
+    "convert",
+    "export_onnx",
+    "inspect",
+    "load",
+    "read",
+    "recover",
+    "validate",
+]
 
 
 def __getattr__(name: str) -> object:
     """Import the pipeline when one of its functions is first asked for."""
-    if name in {"convert", "export_onnx", "inspect", "load", "read", "validate"}:
+    if name in {"convert", "export_onnx", "inspect", "load", "read", "recover", "validate"}:
         from ckptkit import api
 
         return getattr(api, name)

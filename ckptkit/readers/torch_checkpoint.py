@@ -4,6 +4,7 @@ from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.contents import contents
 from ckptkit.model.torch_layout import CHECKPOINT
 from ckptkit.readers import Reader
+from ckptkit.storage.json_beside import attach
 from ckptkit.storage.probe import Probe
 from ckptkit.storage.torch_contents import has_layout, read_torch
 
@@ -13,12 +14,12 @@ def _recognises(probe: Probe) -> bool:
 
 
 def _read(probe: Probe) -> Checkpoint:
-    """Read the file; the model is found by content, under whatever keys it has.
+    """Read the file and the JSON of its name; the model is found by content, under whatever keys it has.
 
     Raises:
         UnsupportedTensorError: A tensor has no form in a bundle.
     """
-    return read_torch(probe, CHECKPOINT, contents, objects=True)
+    return attach(read_torch(probe, CHECKPOINT, contents, objects=True), probe.path)
 
 
 READER = Reader(CHECKPOINT, "a torch dict with a model and training state", _recognises, _read)
