@@ -1,7 +1,7 @@
 """Say what a checkpoint is and holds."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ckptkit import checks, recovery
 from ckptkit.api.reading import PathLike, level_of, read
@@ -18,8 +18,15 @@ NOT_UNDERSTOOD = frozenset({"CK203", "CK204"})
 """Rules whose violation leaves the meaning of everything else in a manifest open."""
 
 
-def inspect(path: PathLike) -> Inspection:
+def inspect(
+    path: PathLike, *, input_shape: tuple[int, ...] | None = None, assume: Sequence[str] = ()
+) -> Inspection:
     """Say what a checkpoint is and holds, without reading its tensor bytes.
+
+    Args:
+        path: Any supported checkpoint or bundle.
+        input_shape: Shape of one observation, for an architecture that the file cannot tell.
+        assume: Names of profiles that may supply what the file cannot tell.
 
     Raises:
         CkptkitError: As `read`.
@@ -32,7 +39,7 @@ def inspect(path: PathLike) -> Inspection:
             raise UnknownVersionError(f"{error.code} {error.message}", where=error.path, fix=error.fix)
     level, lacks = levels.reached(checkpoint, findings, 1, level_of)
     manifest = (checkpoint.bundle.manifest if checkpoint.bundle else None) or {}
-    architecture, recovered = _architecture(checkpoint)
+    architecture, recovered = _architecture(checkpoint, Hints(input_shape, tuple(assume)))
     return Inspection(
         path=os.fspath(path),
         format=checkpoint.format,
@@ -58,14 +65,15 @@ def inspect(path: PathLike) -> Inspection:
     )
 
 
-def _architecture(checkpoint: Checkpoint) -> tuple[object, object]:
-    """Return what a manifest says of the network, or what recovery finds in a file without one."""
-    if checkpoint.bundle is not None:
-        manifest = checkpoint.bundle.manifest or {}
-        return manifest.get("architecture"), manifest.get("recovery")
+def _architecture(checkpoint: Checkpoint, hints: Hints) -> tuple[object, object]:
+    """Return what a manifest says of the network, else what recovery finds with what the user vouches for."""
+    manifest = (checkpoint.bundle.manifest if checkpoint.bundle is not None else None) or {}
+    stated = manifest.get("architecture"), manifest.get("recovery")
+    if stated[0] is not None or (checkpoint.bundle is not None and hints == Hints()):
+        return stated
     if checkpoint.verdict is Verdict.UNSAFE:
         return None, None
-    found = recovery.recover(checkpoint, Hints())
+    found = recovery.recover(checkpoint, hints)
     return found.architecture(), found.report()
 
 

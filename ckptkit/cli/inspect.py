@@ -1,5 +1,7 @@
 """`ckptkit inspect`."""
 
+from typing import Any
+
 import click
 
 from ckptkit.cli import options
@@ -16,6 +18,10 @@ NOT_CLEAN = frozenset({Verdict.UNSAFE, Verdict.MALFORMED, Verdict.UNSUPPORTED})
 @click.command("inspect")
 @options.paths_argument
 @click.option("--graph", is_flag=True, help="Draw the network instead: a tree, or a picture by the form.")
+@click.option("--input-shape", type=options.Shape(), help="Shape of one observation, where PATH cannot tell.")
+@click.option(
+    "--assume", type=options.Profile(), multiple=True, help="Profile for what PATH cannot tell; repeatable."
+)
 @click.option(
     "--format",
     "form",
@@ -24,7 +30,16 @@ NOT_CLEAN = frozenset({Verdict.UNSAFE, Verdict.MALFORMED, Verdict.UNSUPPORTED})
 )
 @options.output_option
 @options.color_option
-def command(paths: tuple[str, ...], graph: bool, form: str | None, output: str | None, color: str) -> int:
+def command(
+    *,
+    paths: tuple[str, ...],
+    graph: bool,
+    input_shape: tuple[int, ...] | None,
+    assume: tuple[str, ...],
+    form: str | None,
+    output: str | None,
+    color: str,
+) -> int:
     """Say what a checkpoint is and holds, or draw its network.
 
     PATH is a checkpoint, a bundle, or a directory to search for them. Nothing in it is executed and
@@ -41,7 +56,7 @@ def command(paths: tuple[str, ...], graph: bool, form: str | None, output: str |
     if chosen in PICTURES and not graph:
         raise UsageError(f"{chosen} is the form of a picture", fix="draw the network with --graph")
     for path in paths:
-        status = max(status, _inspect(path, found))
+        status = max(status, _inspect(path, found, input_shape=input_shape, assume=assume))
     if chosen == "svg" and len(found) > 1:
         raise UsageError(f"one svg holds one network, and there are {len(found)} here", fix="name one PATH")
     if found or chosen == "json":
@@ -53,7 +68,7 @@ def _is_clean(one: Inspection) -> bool:
     return one.verdict not in NOT_CLEAN and all(note.kind != "finding" for note in one.notes)
 
 
-def _inspect(path: str, found: list[Inspection]) -> int:
+def _inspect(path: str, found: list[Inspection], **hints: Any) -> int:
     """Add what is at `path` to `found`; say what cannot be read and return the status for it."""
     from ckptkit import api
 
@@ -66,7 +81,7 @@ def _inspect(path: str, found: list[Inspection]) -> int:
         return complain(error)
     for candidate in candidates:
         try:
-            found.append(api.inspect(candidate))
+            found.append(api.inspect(candidate, **hints))
         except CkptkitError as error:
             status = max(status, complain(error))
     return status

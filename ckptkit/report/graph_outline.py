@@ -126,6 +126,26 @@ def outline(graph: Graph) -> Outline:
     return Outline(_blocks(replace(graph, inputs=inputs), runs), (*stray, *folded))
 
 
+def main_way(blocks: Sequence[Block], output: int) -> list[int]:
+    """Return the blocks from an input to `output` on which most parameters lie, each by its index."""
+    givers = main_givers(blocks)
+    way = [output]
+    while (giver := givers[way[-1]]) is not None:
+        way.append(giver)
+    return way[::-1]
+
+
+def main_givers(blocks: Sequence[Block]) -> list[int | None]:
+    """Return, for each block, the one it takes from behind which most parameters lie; None for inputs."""
+    most: list[int] = []
+    givers: list[int | None] = []
+    for block in blocks:
+        giver = max((take.block for take in block.takes), key=most.__getitem__, default=None)
+        givers.append(giver)
+        most.append(block.parameters + (most[giver] if giver is not None else 0))
+    return givers
+
+
 def _live(steps: Sequence[Step], graph: Graph, givers: Mapping[str, str]) -> set[str]:
     """Return the layers that an output depends on; `givers` maps values to layers."""
     wanted = {givers.get(value) for value in graph.outputs.values()}
@@ -250,7 +270,7 @@ def _kind(block: Block, behind: bool, below: bool) -> Kind:
     if block.kind is Kind.INPUT:
         return block.kind
     if block.sizes:
-        return Kind.NETWORK if below else Kind.HEAD
+        return Kind.NETWORK if below or not block.takes else Kind.HEAD
     if not behind:
         return Kind.PREPROCESSING
     return Kind.NETWORK if below else Kind.POSTPROCESSING

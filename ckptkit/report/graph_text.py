@@ -8,7 +8,7 @@ into it.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ckptkit.report.graph_outline import Block, Kind, Outline
+from ckptkit.report.graph_outline import Block, Kind, Outline, main_givers
 from ckptkit.report.graph_picture import Picture
 from ckptkit.report.styled import Line, Span, columns, line, one_line
 from ckptkit.report.words import plural
@@ -107,18 +107,13 @@ def _rows(found: Outline) -> Iterator[Row]:
 
 def _children(blocks: Sequence[Block]) -> tuple[list[list[int]], list[list[int]]]:
     """Return, for each block, those that stand below it, and those that take from it and stand elsewhere."""
+    homes = main_givers(blocks)
     below: list[list[int]] = [[] for _ in blocks]
     into: list[list[int]] = [[] for _ in blocks]
     for index, block in enumerate(blocks):
         for giver in dict.fromkeys(take.block for take in block.takes):
-            (below if giver == _home(blocks, index) else into)[giver].append(index)
+            (below if giver == homes[index] else into)[giver].append(index)
     return below, into
-
-
-def _home(blocks: Sequence[Block], index: int) -> int:
-    """Return the block below which another stands: the last giver with parameters, else the first giver."""
-    givers = [take.block for take in blocks[index].takes]
-    return max((one for one in givers if blocks[one].sizes), default=givers[0])
 
 
 def _row(

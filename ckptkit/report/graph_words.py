@@ -46,6 +46,8 @@ def types(steps: Sequence[Step]) -> tuple[str, ...]:
 
 def parametric(steps: Sequence[Step]) -> str:
     """Return what a run of layers with parameters does: `6 → 64 → 64 (Tanh)`."""
+    if not steps[0].takes:
+        return f"tensor of {size(steps[0].gives[0])}"
     named = types(steps)
     chain = ARROW.join(sizes(steps))
     return f"{chain} ({', '.join(named)})" if named else chain

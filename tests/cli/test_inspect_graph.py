@@ -185,3 +185,29 @@ def test_every_published_agent_can_be_drawn(ckptkit: Call) -> None:
             run = ckptkit("inspect", "--graph", path, "--format", form)
             assert run.status == 0, run.err
             assert "no graph" not in run.out.lower(), path
+
+
+@pytest.mark.corpus
+def test_what_the_user_vouches_for_answers_the_open_question(ckptkit: Call) -> None:
+    (path,) = [path for path in corpus_files("seed_systems") if path.parent.name == "legacy_dqn"]
+    unknown = ckptkit("inspect", "--graph", path)
+    assert unknown.status == 0
+    assert "--assume asteroids" in unknown.out
+    known = ckptkit("inspect", "--graph", path, "--assume", "asteroids", "--input-shape", "4,44,44")
+    assert known.status == 0
+    assert "no graph" not in known.out
+    assert "(--input-shape)" in known.out
+
+
+def test_a_bundle_s_own_word_stands_whatever_the_user_assumes(
+    ckptkit: Call, agent: Path, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "bundle"
+    assert ckptkit("convert", agent, "--to", "deploy", "-o", bundle).status == 0
+    plain = ckptkit("inspect", "--graph", bundle).out
+    assert ckptkit("inspect", "--graph", bundle, "--input-shape", "5", "--assume", "keisei").out == plain
+
+
+@pytest.mark.parametrize("flag", [("--input-shape", "4,x"), ("--assume", "No Such")])
+def test_a_hint_of_no_known_form_is_a_usage_error(ckptkit: Call, agent: Path, flag: tuple[str, str]) -> None:
+    assert ckptkit("inspect", agent, *flag).status == 2

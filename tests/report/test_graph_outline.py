@@ -153,7 +153,22 @@ def test_the_ways_to_action_and_value_in_one_line() -> None:
         "critic 3×36×36→8×8×8→16×6×6→576→64→1 (Conv2d, ReLU)"
     )
     assert routes(outline(SQUASHED)) == "actor 6→32→32→3 (ReLU) · critic 2 networks, each 9→16→1 (ReLU)"
-    assert routes(outline(RECURRENT)) == "action_net 5→12→20→3 (LSTM, Tanh)"
+    assert routes(outline(RECURRENT)) == "action 5→12→20→3 (LSTM, Tanh)"
+
+
+def test_a_network_in_one_module_is_named_after_it() -> None:
+    layers = (linear("q.net.0", "x", (6, 4)), plain("a", "ArgMax", "q.net.0"))
+    graph = Graph({"x": ValueType("F32", (None, 6))}, layers, {"action": "a", "q_values": "q.net.0"})
+    assert routes(outline(graph)) == "q 6→4"
+
+
+def test_a_long_way_is_shortened_and_keeps_to_the_most_parameters() -> None:
+    layers, x = [linear("in", "x", (6, 2))], "in"
+    for index in range(12):
+        layers += [linear(f"l{index}", x, (2, 2)), plain(f"s{index}", "Add", x, f"l{index}")]
+        x = f"s{index}"
+    graph = Graph({"x": ValueType("F32", (None, 6))}, tuple(layers), {"action": x})
+    assert routes(outline(graph)) == "action 6→2→2→(8 more)→2→2→2"
 
 
 def test_a_way_without_parameters_is_no_way() -> None:
