@@ -14,7 +14,7 @@ import time
 import warnings
 from pathlib import Path
 
-REPEATS = 5
+REPEATS = 3
 LEAST_RATIO = 8.0
 TORCH = """
 import sys
