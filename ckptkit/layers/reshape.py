@@ -49,7 +49,7 @@ def _transpose_infer(attrs: Attrs, types: Types) -> Sequence[ValueType]:
 def _concat_infer(attrs: Attrs, types: Types) -> Sequence[ValueType]:
     axis, first, every = attrs["axis"], types[0], ", ".join(map(str, types))
     expect(0 < axis < len(first.shape), f"cannot join {every} on axis {axis}")
-    rest = {(value.dtype, value.shape[:axis], value.shape[axis + 1 :]) for value in types}
+    rest = {(v.dtype, len(v.shape), v.shape[:axis], v.shape[axis + 1 :]) for v in types}
     expect(len(rest) == 1, f"cannot join {every} on axis {axis}")
     sizes = [value.shape[axis] for value in types]
     expect(None not in sizes, f"cannot join {every} on the batch")

@@ -91,6 +91,9 @@ BROKEN = {
     "alpha is 0": graph(layer("CELU", alpha=0)),
     "do not permute": graph(layer("Transpose", axes=[0, 2])),
     "cannot join F32[batch, 4] on axis 2": graph(layer("Concat", axis=2)),
+    "cannot join F32[batch, 5, 2], F32[batch, 5] on axis 2": graph(
+        layer("Concat", "x", "y", axis=2), x=ValueType("F32", (None, 5, 2)), y=ValueType("F32", (None, 5))
+    ),
     "Concat takes one input or more, got 0": graph(Layer("a", "Concat")),
     "[3:9] of axis 1 is not inside": graph(layer("Slice", start=3, stop=9)),
     "does not fill [5]": graph(layer("Reshape", shape=[5])),
