@@ -30,7 +30,7 @@ class Arguments(click.ParamType[dict[str, object]]):
 
 @click.group("export")
 def command() -> None:
-    """Write the network of a checkpoint for another program to run."""
+    """Export a network to ONNX, without torch."""
 
 
 @command.command("onnx")
