@@ -11,7 +11,7 @@ from ckptkit.cli.boundary import Boundary
 from ckptkit.version import SPEC_VERSION, __version__
 
 COMMANDS = {
-    "inspect": "Say what a checkpoint is and holds.",
+    "inspect": "Say what a checkpoint is and holds, or draw its network.",
     "validate": "Check checkpoints and bundles; report every violation.",
     "convert": "Write a checkpoint as a versioned, hashed bundle.",
     "export": "Export a network to ONNX, without torch.",
