@@ -33,7 +33,7 @@ def rewrite(checkpoint: Checkpoint, network: Network, examine: Examine) -> list[
         The files that were written.
     """
     before = form.carried(checkpoint)
-    with _beside(Path(checkpoint.path)) as folder:
+    with _beside(Path(checkpoint.path).resolve()) as folder:
         made = network.write(folder, str(before["content_digest"]), places(before))
         examine(folder / onnx_out.FILE)
         kept = [row for row in _rows(before, "files") if row.get("role") not in _ROLES]

@@ -84,6 +84,14 @@ def test_into_a_bundle_it_writes_graph_and_outputs_anew(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ppo"]
 
 
+def test_a_bundle_can_be_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    api.convert(PPO, "deploy", tmp_path / "ppo")
+    (tmp_path / "ppo" / "model.onnx").unlink()
+    monkeypatch.chdir(tmp_path / "ppo")
+    assert status(["export", "onnx", "."]) == 0
+    assert api.validate(tmp_path / "ppo", level=4).results[0].level == 4
+
+
 def test_a_damaged_bundle_is_not_sealed_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bundle = tmp_path / "ppo"
     api.convert(PPO, "deploy", bundle)
