@@ -35,6 +35,9 @@ class Canonical:
         """
         if path in self.source:
             return self.source[path]
+        for usual in (f"{path}.weight", f"{path}.weight_mu"):
+            if usual in self.source:
+                return self.source[usual].removesuffix(usual[len(path) :])
         for name, own in self.source.items():
             if name.startswith(f"{path}."):
                 return own.removesuffix(name[len(path) :])

@@ -12,6 +12,8 @@ Window = tuple[int, int]
 """Kernel and stride along one axis."""
 Run = tuple[int, int]
 """First and last of consecutive sizes."""
+MOST_SQUARES = 64
+"""Squares that are listed one by one; more of them stand in their run alone."""
 
 
 def behind(size: int, windows: Sequence[Window]) -> int:
@@ -31,9 +33,15 @@ def sizes(places: int, windows: Sequence[Window]) -> Run:
 
 def rectangles(places: int, windows: Sequence[Window]) -> Iterator[tuple[Run, Run]]:
     """Yield the heights and widths for each h · w = `places`, the squarest first."""
-    pairs = [(h, places // h) for h in range(1, places + 1) if places % h == 0]
+    pairs = [(h, places // h) for h in divisors(places)]
     for h, w in sorted(pairs, key=lambda pair: (abs(math.log(pair[0] / pair[1])), pair)):
         yield sizes(h, windows), sizes(w, windows)
+
+
+def divisors(number: int) -> list[int]:
+    """Return the divisors of a number (one or more), in order."""
+    small = [n for n in range(1, math.isqrt(number) + 1) if number % n == 0]
+    return sorted({*small, *(number // n for n in small)})
 
 
 def squares(places: int, windows: Sequence[Window]) -> range:
@@ -47,7 +55,8 @@ def squares(places: int, windows: Sequence[Window]) -> range:
 
 def alternatives(channels: int, places: int, windows: Sequence[Window]) -> list[object]:
     """Return the exact set of images: squares one by one, then all as runs of heights and widths."""
-    found: list[object] = [[channels, n, n] for n in squares(places, windows)]
+    fit = squares(places, windows)
+    found: list[object] = [[channels, n, n] for n in fit] if len(fit) <= MOST_SQUARES else []
     for height, width in rectangles(places, windows):
         found.append({"channels": channels, "height": list(height), "width": list(width)})
     return found

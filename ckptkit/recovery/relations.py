@@ -9,6 +9,10 @@ from ckptkit.recovery.canonical import Canonical
 
 CLOSE = 0.3
 """Least similarity (0 to 1) of a name that is called the nearest to a missing one."""
+MOST_NAMES = 2000
+"""Names that are compared with a missing one."""
+MOST_SIZE = 1 << 24
+"""Largest size of an axis that any family's networks have; a few bytes can claim a larger one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +34,21 @@ class UnlikeError(Exception):
 
     Attributes:
         misfit: Where, and why.
+        missing: Canonical name of the tensor that is not there; empty where one of another shape is.
     """
 
-    def __init__(self, nearest: str, relation: str) -> None:
+    def __init__(self, nearest: str, relation: str, missing: str = "") -> None:
         super().__init__(relation)
         self.misfit = Misfit(nearest, relation)
+        self.missing = missing
+
+    def explained(self, names: Canonical) -> Misfit:
+        """Return the misfit with the name that is most like a missing one."""
+        if not self.missing:
+            return self.misfit
+        known = list(names.source)[:MOST_NAMES]
+        near = difflib.get_close_matches(self.missing, known, 1, CLOSE)
+        return Misfit(names.source[near[0]] if near else "", self.misfit.relation)
 
 
 class Relations:
@@ -70,8 +84,7 @@ class Relations:
         """
         found = self.names.tensors.get(name)
         if found is None:
-            near = difflib.get_close_matches(name, self.names.tensors, 1, CLOSE)
-            raise UnlikeError(self.own(near[0]) if near else "", f"there is no {name}")
+            raise UnlikeError("", f"there is no {name}", missing=name)
         self._used.add(name)
         return found
 
@@ -90,11 +103,8 @@ class Relations:
         sizes = dict(self.sizes)
         fits = len(shape) == len(wanted)
         for size, want in zip(shape, wanted, strict=False):
-            fits = (
-                fits
-                and size > 0
-                and size == (want if isinstance(want, int) else sizes.setdefault(want, size))
-            )
+            fixed = want if isinstance(want, int) else sizes.setdefault(want, size)
+            fits = fits and 0 < size <= MOST_SIZE and size == fixed
         if not fits:
             terms = ", ".join(f"{w} = {self.sizes[w]}" if w in self.sizes else str(w) for w in wanted)
             self.fail(name, f"{self.own(name)} is {list(shape)}, and not [{terms}]")

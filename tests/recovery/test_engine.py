@@ -163,3 +163,21 @@ def test_a_run_of_sizes_is_exact(windows: list[tuple[int, int]], places: int) ->
     assert all(behind(size, windows) == places for size in {low, (low + high) // 2, high})
     assert all(behind(n, windows) ** 2 == places for n in squares(places, windows))
     assert len(list(rectangles(places, windows))) == sum(places % n == 0 for n in range(1, places + 1))
+
+
+def test_a_few_bytes_that_claim_huge_layers_are_refused_at_once(tmp_path: Path) -> None:
+    """Strides of 0 make any shape out of one element; nothing may loop over or read such sizes."""
+    checkpoint = save(NETWORKS["range"]().state_dict(), tmp_path / "net.pth")
+    huge = 1 << 40
+    shapes = {
+        "fc.0.weight": (512, 64 * huge),
+        "fc.2.weight": (huge, 512),
+        "fc.2.bias": (huge,),
+        "support": (huge,),
+    }
+    claimed = {
+        name: replace(SCALAR, shape=shape, strides=tuple(0 for _ in shape)) for name, shape in shapes.items()
+    }
+    for names in (["fc.0.weight"], ["fc.2.weight", "fc.2.bias"], ["support"], list(shapes)):
+        changed = {**checkpoint.tensors, **{name: claimed[name] for name in names}}
+        assert recovery.recover(replace(checkpoint, tensors=changed), Hints()).family == ""

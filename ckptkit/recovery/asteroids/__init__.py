@@ -26,11 +26,21 @@ OWN_KEYS = frozenset(["n_action", "dueling_dqn", "distributional_dqn", "noisy_ne
 
 def why_not(checkpoint: Checkpoint) -> Misfit | None:
     """Return the first relation that keeps a checkpoint from being of this family; None where all hold."""
+    names = canonical(checkpoint.tensors)
+    try:
+        read(names)
+    except UnlikeError as error:
+        return error.explained(names)
+    return None
+
+
+def claims(checkpoint: Checkpoint) -> bool:
+    """Whether all relations of the family hold."""
     try:
         read(canonical(checkpoint.tensors))
-    except UnlikeError as error:
-        return error.misfit
-    return None
+    except UnlikeError:
+        return False
+    return True
 
 
 def recover(checkpoint: Checkpoint, hints: Hints) -> Recovered:
@@ -64,4 +74,4 @@ def _config(tree: Mapping[str, object]) -> Mapping[str, object]:
     return inner if isinstance(inner, Mapping) else tree
 
 
-FAMILY = Family(NAME, lambda checkpoint: why_not(checkpoint) is None, recover, why_not)
+FAMILY = Family(NAME, claims, recover, why_not)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ckptkit.recovery.asteroids.reading import Reading
 from ckptkit.recovery.asteroids.stated import Stated, place
 from ckptkit.recovery.evidence import Findings
+from ckptkit.recovery.image_sizes import divisors
 
 RANGE = ("n_atoms", "v_min", "v_max")
 
@@ -70,7 +71,7 @@ def _ambiguous(reading: Reading, stated: Stated, findings: Findings) -> Heads:
     if said is False:
         findings.prove("distributional_dqn", False, place("distributional_dqn"), reading.last)
         return _values_only(reading, stated, findings)
-    atoms = [count for count in range(2, reading.rows + 1) if reading.rows % count == 0]
+    atoms = divisors(reading.rows)[1:]
     others: dict[str, tuple[object, list[object]]] = {
         "distributional_dqn": (False, [True] if atoms else []),
         "n_action": (reading.rows, [reading.rows // count for count in atoms]),

@@ -11,6 +11,8 @@ HIDDEN = 512
 THREE = ((32, 8), (64, 4), (64, 3))
 """Channels and kernel of each convolution."""
 FIRST_OF_FOUR = 16
+MOST_KERNEL = 64
+MOST_ATOMS = 1 << 16
 """Kernel of the first convolution in the older network of four."""
 PLAIN, DUELING = ("fc",), ("value_stream", "advantage_stream")
 LAST = 2
@@ -105,8 +107,8 @@ def _convolutions(relations: Relations) -> tuple[tuple[int, ...], int]:
     relations.layer("conv.0", words[1], words[0], FIRST_OF_FOUR, FIRST_OF_FOUR)
     for index in (1, 2, 3):
         relations.layer(f"conv.{2 * index}", words[index + 1], words[index], f"k{index}", f"k{index}")
-        if relations.sizes[f"k{index}"] < 2:
-            relations.fail(f"conv.{2 * index}.weight", "a kernel of 1 has no stride of half its size")
+        if not 2 <= relations.sizes[f"k{index}"] <= MOST_KERNEL:
+            relations.fail(f"conv.{2 * index}.weight", "its kernel has no usual stride of half its size")
     kernels = tuple(relations.sizes[f"k{index}"] for index in (1, 2, 3))
     return (FIRST_OF_FOUR, *kernels), relations.sizes["fourth"]
 
@@ -140,6 +142,8 @@ def _support(relations: Relations) -> tuple[float, float] | None:
     """Return the first and last atom, after making sure that all lie in even steps between them."""
     if not relations.optional("support", "atoms"):
         return None
+    if relations.sizes["atoms"] > min(relations.sizes["rows"], MOST_ATOMS):
+        relations.fail("support", "it has more atoms than the network has rows")
     values = _numbers(relations)
     low, high, steps = values[0], values[-1], len(values) - 1
     if steps < 1 or not low < high:

@@ -20,11 +20,21 @@ NAME = "keisei"
 
 def why_not(checkpoint: Checkpoint) -> Misfit | None:
     """Return the first relation that keeps a checkpoint from being of this family; None where all hold."""
+    names = canonical(checkpoint.tensors)
+    try:
+        read(names)
+    except UnlikeError as error:
+        return error.explained(names)
+    return None
+
+
+def claims(checkpoint: Checkpoint) -> bool:
+    """Whether all relations of the family hold."""
     try:
         read(canonical(checkpoint.tensors))
-    except UnlikeError as error:
-        return error.misfit
-    return None
+    except UnlikeError:
+        return False
+    return True
 
 
 def recover(checkpoint: Checkpoint, hints: Hints) -> Recovered:
@@ -71,4 +81,4 @@ def _tower(reading: TowerReading, findings: Findings) -> None:
         )
 
 
-FAMILY = Family(NAME, lambda checkpoint: why_not(checkpoint) is None, recover, why_not)
+FAMILY = Family(NAME, claims, recover, why_not)

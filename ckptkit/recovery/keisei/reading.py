@@ -100,8 +100,14 @@ def _tower(relations: Relations) -> Reading:
 
 def _depth(relations: Relations) -> int:
     """Return the number of blocks; one that is missing among them leaves the others unexplained."""
+    prefix = "res_blocks."
+    found = {
+        name.removeprefix(prefix).partition(".")[0]
+        for name in relations.names.tensors
+        if name.startswith(prefix)
+    }
     depth = 0
-    while relations.below(f"res_blocks.{depth}"):
+    while str(depth) in found:
         depth += 1
     return depth
 
