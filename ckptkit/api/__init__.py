@@ -1,14 +1,38 @@
 """The pipeline: read, inspect, validate, convert, export and load, each a few steps over one checkpoint.
 
-The command line calls exactly these functions; so can any program.
+The command line calls exactly these functions; so can any program. Each is imported when it is first
+asked for, so that looking into a file costs no import of what writes one.
 """
 
-from ckptkit.api.converting import convert
-from ckptkit.api.exporting import OwnModule, export_onnx
-from ckptkit.api.inspecting import inspect
-from ckptkit.api.loading import load
-from ckptkit.api.reading import find, read
-from ckptkit.api.recovering import recover
-from ckptkit.api.validating import validate
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ckptkit.api.converting import convert
+    from ckptkit.api.exporting import OwnModule, export_onnx
+    from ckptkit.api.inspecting import inspect
+    from ckptkit.api.loading import load
+    from ckptkit.api.reading import find, read
+    from ckptkit.api.recovering import recover
+    from ckptkit.api.validating import validate
 
 __all__ = ["OwnModule", "convert", "export_onnx", "find", "inspect", "load", "read", "recover", "validate"]
+
+_MODULES = {
+    "OwnModule": "exporting",
+    "convert": "converting",
+    "export_onnx": "exporting",
+    "find": "reading",
+    "inspect": "inspecting",
+    "load": "loading",
+    "read": "reading",
+    "recover": "recovering",
+    "validate": "validating",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import the module of a function when that is first asked for."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
