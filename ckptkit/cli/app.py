@@ -15,7 +15,7 @@ COMMANDS = {
     "validate": "Check checkpoints and bundles; report every violation.",
     "convert": "Write a checkpoint as a versioned, hashed bundle.",
     "export": "Export a network to ONNX, without torch.",
-    "recover": "Say which network SRC holds, how sure that is, and what would settle the rest.",
+    "recover": "Say which network SRC holds, how sure that is, and what is open.",
     "rules": "List the rules that validate checks.",
     "explain": "Say what a rule means and what to do.",
 }

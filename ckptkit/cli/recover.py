@@ -26,7 +26,7 @@ def command(
     output: str | None,
     color: str,
 ) -> int:
-    """Say which network SRC holds, how sure that is, and what would settle the rest.
+    """Say which network SRC holds, how sure that is, and what is open.
 
     Each field is proven (the file says it, or its shapes leave no other value), constrained (the values
     listed are all there are), assumed (by a profile, or by your word) or unknown. An open question is
