@@ -69,7 +69,7 @@ def _tower(reading: TowerReading, findings: Findings) -> None:
     if not reading.depth:
         findings.unknown("se_ratio")
     elif not reading.squeezed:
-        findings.constrain("se_ratio", None, [0.0], "there are no se layers")
+        findings.constrain("se_ratio", 0.0, [None], "there are no se layers")
     else:
         evidence = source["res_blocks.0.se.fc1.weight"]
         findings.constrain(
