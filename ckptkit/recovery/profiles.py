@@ -34,7 +34,7 @@ PROFILES = (
         "Keisei Shogi: a 9x9 board, convolutions that keep its size, ReLU, a sigmoid gate in "
         "squeeze-and-excitation, no activation behind the value",
     ),
-    Profile("metta", "MettaAgent's default network: strides, activations and an 11x11 grid"),
+    Profile("metta", "MettaAgent; no family takes it up yet, and convert says that it made no difference"),
     Profile("rl-snake", "RL-Snake's LinearQNet: Flatten, then Linear and ReLU for each layer"),
 )
 
