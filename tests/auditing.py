@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+NAMELESS = getattr(os, "O_TMPFILE", -1)
+"""Flags of a temporary file that never has a name; what is compressed is unpacked into one."""
 CHANGES = frozenset(
     [
         "os.chmod",
@@ -121,7 +123,11 @@ def _problem(event: str, arguments: tuple[object, ...]) -> str:
 
 
 def _writes(arguments: tuple[object, ...]) -> bool:
-    _, mode, flags = arguments
+    path, mode, flags = arguments
+    if isinstance(path, int):  # a descriptor; how it was opened has been judged
+        return False
+    if isinstance(flags, int) and flags & NAMELESS == NAMELESS:
+        return False
     if isinstance(mode, str):
         return any(letter in mode for letter in "wax+")
     return isinstance(flags, int) and bool(flags & WRITE_FLAGS)

@@ -48,7 +48,7 @@ def inspect(
         verdict=checkpoint.verdict,
         level=level,
         next_level=lacks,
-        bytes=sum(file.source.size for file in checkpoint.files),
+        bytes=sum(file.source.size for file in checkpoint.files if file.role != "wrapper"),
         content_digest=str(manifest.get("content_digest", "")),
         tensors=_rows(checkpoint.tensors.items()),
         training_tensors=_rows(tensors_in(checkpoint.training_state).items()),

@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ckptkit import checks, readers
 from ckptkit.errors import CkptkitError, NotACheckpointError
-from ckptkit.model.checkpoint import Checkpoint
+from ckptkit.model.checkpoint import Checkpoint, Note, SourceFile
+from ckptkit.storage.compressed import Wrapper
 from ckptkit.storage.probe import Probe
 from ckptkit.storage.walk import candidates
 
@@ -26,7 +28,23 @@ def read(path: PathLike) -> Checkpoint:
         UnsupportedTensorError: It holds a tensor that no bundle can carry.
     """
     probe = Probe(path)
-    return readers.find(probe).read(probe)
+    checkpoint = readers.find(probe).read(probe)
+    return checkpoint if probe.wrapper is None else _in_wrapper(checkpoint, probe.wrapper)
+
+
+def _in_wrapper(checkpoint: Checkpoint, wrapper: Wrapper) -> Checkpoint:
+    """Return a checkpoint that names the compressed file it lies in, and itself as what that holds."""
+    name = Path(checkpoint.path).name
+    files = [
+        replace(file, path=f"{name}/content") if file.source is wrapper.content else file
+        for file in checkpoint.files
+    ]
+    size = f"{wrapper.packed.size} bytes of {wrapper.kind} that hold {wrapper.content.size}"
+    return replace(
+        checkpoint,
+        files=(*files, SourceFile(name, "wrapper", wrapper.packed)),
+        notes=(Note("compressed", size, name), *checkpoint.notes),
+    )
 
 
 def find(path: PathLike) -> Iterator[Path]:
@@ -42,12 +60,13 @@ def find(path: PathLike) -> Iterator[Path]:
     if not Probe(root).is_directory:
         yield root
         return
-    for candidate in candidates(root, _is_checkpoint):
-        if candidate == root or _is_checkpoint(candidate):
+    for candidate in candidates(root, is_checkpoint):
+        if candidate == root or is_checkpoint(candidate):
             yield candidate
 
 
-def _is_checkpoint(path: Path) -> bool:
+def is_checkpoint(path: Path) -> bool:
+    """Whether a reader claims `path`, or would if it were not broken."""
     try:
         readers.find(Probe(path))
     except NotACheckpointError:

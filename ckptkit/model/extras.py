@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 from ckptkit.errors import MissingExtraError
 
-PARTS = {"onnx": ("onnx", "onnxruntime"), "torch": ("torch",)}
+PARTS = {"compressed": ("lz4", "zstandard"), "onnx": ("onnx", "onnxruntime"), "torch": ("torch",)}
 """Top-level packages that each extra of ckptkit brings."""
 
 

@@ -9,6 +9,7 @@ from ckptkit.errors import InaccessibleError, NotACheckpointError
 from ckptkit.model.source import Source
 from ckptkit.model.torch_layout import layout
 from ckptkit.storage import pointer, torch_file
+from ckptkit.storage.compressed import Wrapper, unwrap
 from ckptkit.storage.source import FileSource
 from ckptkit.storage.zip import ZipArchive, is_zip
 
@@ -39,8 +40,21 @@ class Probe:
             raise NotACheckpointError("no such file or directory", where=str(path))
 
     @cached_property
+    def wrapper(self) -> Wrapper | None:
+        """The compressed file that a checkpoint lies in; None where the file is none.
+
+        Raises:
+            CkptkitError: As `storage.compressed.unwrap`.
+        """
+        return None if self.is_directory else unwrap(self._file)
+
+    @cached_property
     def source(self) -> Source:
-        """The file's bytes; readers ask only where `is_directory` is false."""
+        """The checkpoint's bytes; readers ask only where `is_directory` is false."""
+        return self._file if self.wrapper is None else self.wrapper.content
+
+    @cached_property
+    def _file(self) -> Source:
         return FileSource(self.path)
 
     @cached_property

@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Callable
+from typing import Self
 
 from ckptkit.errors import InaccessibleError, NotACheckpointError, UnreadableCheckpointError
 from ckptkit.model.source import Source
@@ -38,6 +39,14 @@ class FileSource:
         if not stat.S_ISREG(status.st_mode):
             raise NotACheckpointError("is not a regular file", where=self.name)
         self.size = status.st_size
+
+    @classmethod
+    def opened(cls, descriptor: int, name: str) -> Self:
+        """Take a regular file that is open already; it is closed with the object."""
+        made = cls.__new__(cls)
+        made._descriptor, made.name = descriptor, name  # noqa: SLF001 - its own
+        made.size = os.fstat(descriptor).st_size
+        return made
 
     def read(self, offset: int, length: int) -> bytes:
         """Return exactly `length` bytes at `offset`; see `model.source.Source`."""

@@ -1,0 +1,172 @@
+"""Compressed files around a checkpoint: `X.pt.gz`, `.zst`, `.lz4`.
+
+They are told by their first bytes. What they hold is written to a file without a name in the temporary
+directory, piece by piece, so that it can be read at any place and never lies in memory as a whole.
+
+Sources: RFC 1952 (gzip), RFC 8878 (zstd), lz4 1.10 `doc/lz4_Frame_format.md`.
+"""
+
+import io
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import IO, cast
+
+from ckptkit.errors import InaccessibleError, LimitExceededError, UnreadableCheckpointError
+from ckptkit.model.extras import require
+from ckptkit.model.source import Source
+from ckptkit.storage.source import FileSource
+from ckptkit.storage.torch_legacy import is_legacy
+from ckptkit.storage.zip import is_zip
+
+HEAD_BYTES = 512
+PIECE_BYTES = 1 << 20
+MAX_BYTES = 16 << 30
+"""Most bytes that a compressed file may hold."""
+FREE_BYTES = 16 << 20
+"""Up to here a file may hold any multiple of its size."""
+MAX_RATIO = 200
+MAX_WINDOW_LOG = 26
+"""Largest window of zstd, 64 MiB; it is what memory a frame can ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapper:
+    """A compressed file and what it holds.
+
+    Attributes:
+        kind: `gzip`, `zstd` or `lz4`.
+        packed: The file as it lies on disk.
+        content: What it holds, in a temporary file that goes with this object.
+    """
+
+    kind: str
+    packed: Source
+    content: Source
+
+
+def unwrap(source: Source) -> Wrapper | None:
+    """Return what a compressed file holds; None where it is none, or holds no zip and no torch file.
+
+    Raises:
+        LimitExceededError: It holds more than `MAX_BYTES`, or beyond `FREE_BYTES` more than `MAX_RATIO`
+            times the bytes that were read for it.
+        UnreadableCheckpointError: The compressed data is broken or ends early.
+        MissingExtraError: Nothing that can read this compression is installed.
+        InaccessibleError: The temporary file cannot be written.
+    """
+    start = source.read(0, min(4, source.size))
+    kind = next((kind for kind, magic in _MAGIC.items() if start.startswith(magic)), "")
+    if not kind:
+        return None
+    head = _Unpacking(kind, source).read(HEAD_BYTES)
+    if not head:
+        raise UnreadableCheckpointError(f"{kind} data that breaks off, or holds nothing", where=source.name)
+    if not is_zip(head) and not is_legacy(head):
+        return None
+    return Wrapper(kind, source, _unpacked(_Unpacking(kind, source)))
+
+
+def _unpacked(stream: "_Unpacking") -> FileSource:
+    """Write the content to a file that has no name, and return it."""
+    name = stream.source.name
+    try:
+        with tempfile.TemporaryFile(prefix="ckptkit-") as file:
+            while piece := stream.read(PIECE_BYTES):
+                file.write(piece)
+            file.flush()
+            return FileSource.opened(os.dup(file.fileno()), f"{name} ({stream.kind})")
+    except OSError as error:
+        folder = tempfile.gettempdir()
+        raise InaccessibleError(
+            f"cannot be decompressed into {folder}: {error.strerror}",
+            where=name,
+            fix="decompress it yourself, or set TMPDIR to a folder with room",
+        ) from error
+
+
+class _Unpacking:
+    """The content of a compressed file, read from its start on, with its bounds."""
+
+    def __init__(self, kind: str, source: Source) -> None:
+        self.kind, self.source = kind, source
+        self._raw = _Raw(source)
+        self._stream, self._failures = _OPENERS[kind](self._raw)
+        self._length = 0
+
+    def read(self, length: int) -> bytes:
+        """Return the next bytes, at most `length`; none at the end.
+
+        Raises:
+            LimitExceededError: As `unwrap`.
+            UnreadableCheckpointError: As `unwrap`.
+        """
+        try:
+            data = self._stream.read(length)
+        except (EOFError, OSError, *self._failures) as error:
+            what = f"broken {self.kind} data: {error}"
+            raise UnreadableCheckpointError(what, where=self.source.name) from error
+        self._length += len(data)
+        allowed = min(MAX_BYTES, max(FREE_BYTES, MAX_RATIO * self._raw.tell()))
+        if self._length > allowed:
+            raise LimitExceededError(
+                f"{self._raw.tell()} bytes of {self.kind} hold more than {allowed}; at most {MAX_BYTES}, and "
+                f"above {FREE_BYTES} at most {MAX_RATIO} times what they take, are read",
+                where=self.source.name,
+                fix="if it is your own, decompress it yourself",
+            )
+        return data
+
+
+class _Raw(io.RawIOBase):
+    """A source as the file object that the decompressors of Python take."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__()
+        self._source, self._at = source, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: object, /) -> int:
+        if not isinstance(buffer, bytearray | memoryview):
+            raise TypeError(type(buffer).__name__)
+        length = min(len(buffer), self._source.size - self._at)
+        buffer[:length] = self._source.read(self._at, length)
+        self._at += length
+        return length
+
+
+_Opened = tuple[IO[bytes], tuple[type[Exception], ...]]
+"""A stream of the content, and what it raises for broken data besides EOFError and OSError."""
+
+
+def _gzip(raw: _Raw) -> _Opened:
+    import gzip
+    import zlib
+
+    return cast("IO[bytes]", gzip.GzipFile(fileobj=raw, mode="rb")), (zlib.error,)
+
+
+def _zstd(raw: _Raw) -> _Opened:
+    require("compressed", "a file in zstd", "zstandard")
+    import zstandard
+
+    reader = zstandard.ZstdDecompressor(max_window_size=1 << MAX_WINDOW_LOG)
+    opened = reader.stream_reader(cast("IO[bytes]", raw), read_across_frames=True)
+    return cast("IO[bytes]", opened), (zstandard.ZstdError,)
+
+
+def _lz4(raw: _Raw) -> _Opened:
+    require("compressed", "a file in lz4", "lz4")
+    import lz4.frame
+
+    return lz4.frame.open(raw, "rb"), (RuntimeError,)
+
+
+_MAGIC = {"gzip": b"\x1f\x8b\x08", "zstd": b"\x28\xb5\x2f\xfd", "lz4": b"\x04\x22\x4d\x18"}
+_OPENERS: dict[str, Callable[[_Raw], _Opened]] = {"gzip": _gzip, "zstd": _zstd, "lz4": _lz4}
