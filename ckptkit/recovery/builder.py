@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ckptkit.errors import ArchitectureError
+from ckptkit.layers import FLOATS
 from ckptkit.model.architecture import Graph, Layer, ValueType
 from ckptkit.model.tensor import Tensor
 
@@ -161,6 +162,12 @@ class GraphBuilder:
             "bias": bias,
         }
         return self.own("Conv2d", path, x, **sizes, **geometry)
+
+    def parameter(self, path: str, *, buffer: bool = False) -> str:
+        """Add the tensor of that name by itself; of whatever floating type, its values are F32."""
+        shape, stored = list(self.shape(path)), self.tensors[path].dtype.name
+        dtype = "F32" if stored in FLOATS else stored
+        return self.own("Parameter", path, shape=shape, dtype=dtype, buffer=buffer)
 
     def indices(self, path: str) -> list[int]:
         """Return the sorted indices of a Sequential at `path` that have parameters."""

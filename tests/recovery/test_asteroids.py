@@ -102,6 +102,19 @@ def test_a_dropped_range_comes_from_the_words_of_the_file_alone(tmp_path: Path) 
     )
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize(("atoms", "ends"), [(51, (-10.0, 10.0)), (21, (0.0, 0.1)), (101, (-21.0, 200.0))])
+def test_a_network_that_was_cast_keeps_its_range_as_it_was_rounded(
+    tmp_path: Path, dtype: torch.dtype, atoms: int, ends: tuple[float, float]
+) -> None:
+    made = Dqn(SMALL, 4, atoms=atoms, ends=ends).to(dtype)
+    checkpoint = save(made.state_dict(), tmp_path / "net.pth")
+    found = recovery.recover(checkpoint, ASSUMED)
+    values = [found.config[name].value for name in ("n_action", "n_atoms", "v_min", "v_max")]
+    assert values == [4, atoms, float(made.support[0]), float(made.support[-1])]
+    same_outputs(made.to(torch.float32), found, checkpoint, SMALL)
+
+
 def test_a_dueling_network_without_its_range_asks_for_it(tmp_path: Path) -> None:
     made = Dqn(SMALL, 4, atoms=5, dueling=True)
     weights = {name: value for name, value in made.state_dict().items() if name != "support"}
@@ -119,7 +132,7 @@ def test_rows_without_support_may_be_actions_times_atoms(tmp_path: Path) -> None
     actions, atoms = found.config["n_action"], found.config["n_atoms"]
     assert (actions.value, actions.status) == (20, Status.CONSTRAINED)
     assert set(actions.alternatives) == {10, 5, 4, 2, 1}
-    assert set(atoms.alternatives) == {2, 4, 5, 10, 20}
+    assert (atoms.value, set(atoms.alternatives)) == (None, {None, 2, 4, 5, 10, 20})
 
 
 def test_without_a_profile_there_is_no_graph_and_the_flags_are_named(tmp_path: Path) -> None:

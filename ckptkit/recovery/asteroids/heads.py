@@ -75,11 +75,11 @@ def _ambiguous(reading: Reading, stated: Stated, findings: Findings) -> Heads:
     others: dict[str, tuple[object, list[object]]] = {
         "distributional_dqn": (False, [True] if atoms else []),
         "n_action": (reading.rows, [reading.rows // count for count in atoms]),
-        "n_atoms": (None, list(atoms)),
+        "n_atoms": (None, [None, *atoms]),
     }
     for name, (value, rest) in others.items():
         if findings.profile:
-            findings.assume(name, value, rest)
+            findings.assume(name, value, [other for other in rest if other is not value])
         else:
             findings.constrain(name, value, rest, reading.last, "there is no support")
     for name in RANGE[1:]:

@@ -79,9 +79,5 @@ def _dueling(builder: GraphBuilder, value: str, advantage: str, atoms: int) -> s
 def _weighted(builder: GraphBuilder, reading: Reading, settled: Settled, chances: str) -> str:
     if settled.values:
         return builder.add("Mul", chances, name="weighted", value=list(settled.values))
-    path = reading.names.source["support"]
-    dtype = reading.names.tensors["support"].dtype.name
-    support = builder.own("Parameter", path, shape=[settled.atoms], dtype=dtype, buffer=True)
-    if dtype != "F32":
-        support = builder.add("Cast", support, dtype="F32")
+    support = builder.parameter(reading.names.source["support"], buffer=True)
     return builder.add("Mul", chances, support, name="weighted")

@@ -16,7 +16,9 @@ MOST_ATOMS = 1 << 16
 """Kernel of the first convolution in the older network of four."""
 PLAIN, DUELING = ("fc",), ("value_stream", "advantage_stream")
 LAST = 2
-SINGLES = {"F32": ("f", 4), "F64": ("d", 8), "F16": ("e", 2)}
+LETTERS = {"F64": "d", "F32": "f", "F16": "e", "BF16": "H"}
+PRECISION = {"F64": 53, "F32": 24, "F16": 11, "BF16": 8}
+"""Bits of the significand, the one that is not stored included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,8 @@ def _support(relations: Relations) -> tuple[float, float] | None:
     low, high, steps = values[0], values[-1], len(values) - 1
     if steps < 1 or not low < high:
         relations.fail("support", "its values do not rise from a lowest to a highest")
-    room = 1e-2 * (high - low) / steps
+    rounded = 2.0 ** (1 - PRECISION[relations.tensor("support").dtype.name]) * max(abs(low), abs(high))
+    room = max(1e-2 * (high - low) / steps, rounded)
     if not all(abs(value - low - (high - low) * i / steps) <= room for i, value in enumerate(values)):
         relations.fail("support", "its values are not in even steps")
     return low, high
@@ -156,8 +159,11 @@ def _support(relations: Relations) -> tuple[float, float] | None:
 
 def _numbers(relations: Relations) -> list[float]:
     tensor = relations.tensor("support")
-    if tensor.dtype.name not in SINGLES:
-        relations.fail("support", f"{tensor.dtype.name} values are no atoms")
-    letter, width = SINGLES[tensor.dtype.name]
-    data = tensor.tobytes()
-    return list(struct.unpack(f"<{len(data) // width}{letter}", data))
+    dtype = tensor.dtype.name
+    if dtype not in LETTERS:
+        relations.fail("support", f"{dtype} values are no atoms")
+    values = struct.unpack(f"<{tensor.numel}{LETTERS[dtype]}", tensor.tobytes())
+    if dtype == "BF16":  # the upper half of a float32
+        wide = struct.pack(f"<{len(values)}I", *(value << 16 for value in values))
+        values = struct.unpack(f"<{len(values)}f", wide)
+    return list(values)
