@@ -8,7 +8,7 @@ from functools import cache
 
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.recovered import Hints, Recovered
-from ckptkit.recovery import profiles
+from ckptkit.recovery import generic, profiles
 from ckptkit.recovery.relations import Misfit
 
 
@@ -48,7 +48,7 @@ def recover(checkpoint: Checkpoint, hints: Hints) -> Recovered:
         hints: What the user vouches for.
 
     Returns:
-        Without a family and without a graph where none claims it, or more than one does.
+        Family `generic` where none claims it; without a family and without a graph where more than one does.
 
     Raises:
         UsageError: A hint names a profile that does not exist.
@@ -62,8 +62,10 @@ def recover(checkpoint: Checkpoint, hints: Hints) -> Recovered:
         names = ", ".join(family.id for family in claims)
         question = f"which of {names} is it? more than one family claims it"
         return Recovered(family="", questions=(question,), unexplained=everything)
-    question = "which network is it? no family that ckptkit knows claims it"
-    return Recovered(family="", questions=(question,), unexplained=everything)
+    if everything:
+        return generic.recover(checkpoint, hints)
+    question = "which network is it? no family claims it, and it has no tensors"
+    return Recovered(family="", questions=(question,))
 
 
 def rejections(checkpoint: Checkpoint) -> dict[str, Misfit]:

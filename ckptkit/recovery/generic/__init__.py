@@ -1,0 +1,61 @@
+"""Recover what can be proven of a state dict that no family claims.
+
+The result is a `Recovered` of family `generic`. Its `config` holds one field for each module, and fields
+for what modules have in common:
+
+- `modules.PATH`: which module owns the tensors below PATH (canonical path, without wrappers). Its value is
+  `{"type": …, attribute: …}` with torch's own names, and attributes only where shapes can tell them: no
+  stride, no padding, no eps. Its alternatives are whole values of the same form. `proven`: nothing else that
+  torch has fits; `constrained`: value and alternatives are all that fit, the likeliest first, and what all of
+  them agree on is thereby proven; `unknown`: value null, because tensors of the module are not accounted for
+  (the alternatives then fit the others). Evidence: the file's own names of its tensors. A tensor that no
+  module explains is a module of type `Parameter` (`shape`, `dtype`), whose PATH is its whole name.
+  `modules.` alone is the outermost module itself.
+- `premise`: what the word proven rests on.
+
+Types beside those of `spec/architecture.md`: `LSTMCell`, `GRUCell`, `RNNCell`, `InstanceNorm1d` to `3d`,
+`FrozenBatchNorm2d`, `EmbeddingBag`, `Bilinear`; `parametrization` is one of `weight_norm`, `spectral_norm`,
+`prune`; `transposed` marks a matrix stored as (in, out), as in `transformers.Conv1D`.
+"""
+
+from ckptkit.model.checkpoint import Checkpoint
+from ckptkit.model.recovered import Field, Hints, Recovered, Status
+from ckptkit.recovery.canonical import Canonical, canonical
+from ckptkit.recovery.evidence import Findings
+from ckptkit.recovery.generic.grouping import groups
+from ckptkit.recovery.generic.modules import read
+from ckptkit.recovery.generic.reading import Reading
+
+NAME = "generic"
+PREMISE = "tensors have the names that torch.nn and its usual kin give them, and mean what they mean there"
+
+
+def recover(checkpoint: Checkpoint, hints: Hints) -> Recovered:
+    """Return all that can be known of a checkpoint that no family claims."""
+    names = canonical(checkpoint.tensors)
+    findings = Findings(NAME, names, hints, named=False)
+    findings.config["premise"] = Field(PREMISE, Status.ASSUMED, ("ckptkit's own",))
+    readings = read(groups(names))
+    for reading in readings:
+        findings.config[f"modules.{reading.group.path}"] = _field(names, reading)
+    findings.ask("which network is it? no family that ckptkit knows claims it")
+    return Recovered(
+        family=NAME,
+        config=findings.config,
+        unexplained=_unread(names, readings),
+        questions=tuple(findings.questions),
+    )
+
+
+def _field(names: Canonical, reading: Reading) -> Field:
+    evidence = tuple(names.source[_name(reading, leaf)] for leaf in reading.group.leaves)
+    others = reading.candidates if reading.value is None else reading.candidates[1:]
+    return Field(reading.value, reading.status, evidence, others)
+
+
+def _name(reading: Reading, leaf: str) -> str:
+    return reading.group.name(leaf) if leaf else reading.group.path
+
+
+def _unread(names: Canonical, readings: list[Reading]) -> tuple[str, ...]:
+    return tuple(names.source[_name(reading, leaf)] for reading in readings for leaf in reading.unread)
