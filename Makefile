@@ -17,6 +17,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt torch
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test]'
+	-sh tests/fetch_sarif_schema.sh $(VENV)/share
 	touch $@
 
 test: $(READY) ## run every test

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ckptkit import checks
+from ckptkit.api.placing import with_lines
 from ckptkit.api.reading import PathLike, find, level_of, read
 from ckptkit.errors import CkptkitError, InaccessibleError, NotACheckpointError, PointerError
 from ckptkit.model import levels
@@ -76,14 +77,15 @@ def _validate_one(path: Path, level: int | None, *, strict: bool) -> Validation:
         checked = levels.RECONSTRUCTABLE
     # Beyond what it claims, too: a legacy file's own checksums are compared like a bundle's digests.
     wanted = VERIFIABLE if level is None else min(level, VERIFIABLE)
-    findings = list(checks.run(checkpoint, max(checked, wanted), strict=strict))
+    applied = max(checked, wanted)
+    findings = list(with_lines(checks.run(checkpoint, applied, strict=strict)))
     achieved, lacks = levels.reached(checkpoint, findings, checked, level_of)
     if level is not None and achieved < level and not lacking and not _explains(findings, level):
         message = f"level {level} {levels.NAMES[level]} is asked for; it reaches {achieved}"
         findings.append(Finding("CK108", Severity.ERROR, message, name, fix=lacks))
     absent = any(finding.code == PointerError.code for finding in findings)
     incomplete = "content not present" if absent else _cannot_run(lacking)
-    return Validation(name, achieved, checkpoint.verdict, tuple(findings), incomplete, lacks)
+    return Validation(name, achieved, checkpoint.verdict, tuple(findings), incomplete, lacks, applied)
 
 
 def _level_to_check(checkpoint: Checkpoint, level: int | None) -> int:

@@ -60,9 +60,18 @@ def emit(text: str, output: str | None) -> None:
         raise WriteError(f"cannot be written: {error.strerror}", where="standard output") from error
 
 
-def _write(text: str, output: str) -> None:
+def append(text: str, output: str) -> None:
+    """Add `text` at the end of the file `output`.
+
+    Raises:
+        WriteError: The file cannot be written.
+    """
+    _write(text, output, "a")
+
+
+def _write(text: str, output: str, mode: str = "w") -> None:
     try:
-        with Path(output).open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+        with Path(output).open(mode, encoding="utf-8", errors="backslashreplace", newline="\n") as file:
             file.write(text)
     except OSError as error:
         raise WriteError(f"cannot be written: {error.strerror}", where=output) from error

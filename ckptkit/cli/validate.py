@@ -1,15 +1,17 @@
 """`ckptkit validate`."""
 
+import os
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import click
 
 from ckptkit.cli import options
-from ckptkit.cli.output import emit, form_of, wants_color
+from ckptkit.cli.output import append, emit, wants_color
 from ckptkit.errors import NotACheckpointError
 from ckptkit.model.finding import Severity
 from ckptkit.model.results import Report, Validation
+from ckptkit.report import VALIDATION_FORMS
 
 
 @click.command("validate")
@@ -31,8 +33,20 @@ from ckptkit.model.results import Report, Validation
 )
 @click.option("--exit-zero", is_flag=True, help="Exit 0 in spite of findings; an incomplete check stays 2.")
 @click.option("--allow-empty", is_flag=True, help="A path that holds no checkpoint is not an error.")
-@options.format_option
-@options.output_option
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(VALIDATION_FORMS),
+    help="Form of what is printed, or of an -o file whose suffix says none; text unless given.",
+)
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    metavar="FILE",
+    multiple=True,
+    help="Write a report to FILE (.json, .sarif, .xml, .md, .html) instead of printing it; repeatable.",
+)
 @options.color_option
 def command(
     *,
@@ -45,7 +59,7 @@ def command(
     exit_zero: bool,
     allow_empty: bool,
     form: str | None,
-    output: str | None,
+    outputs: tuple[str, ...],
     color: str,
 ) -> int:
     """Check checkpoints and bundles; report every violation.
@@ -55,15 +69,39 @@ def command(
 
     Exit status: 0 clean, 1 findings, 2 where something could not be checked at all.
     """
-    from ckptkit import api, report
+    from ckptkit import api
 
     result = api.validate(
         paths, level=level, strict=strict, select=options.flat(select), ignore=options.flat(ignore)
     )
     if allow_empty:
         result = _without_empty(result)
-    emit(report.validations(result, form_of(form, output), color=wants_color(color, output)), output)
+    deliver(result, form, outputs, color)
     return exit_status(result, fail_on=Severity(fail_on), exit_zero=exit_zero)
+
+
+def deliver(result: Report, form: str | None, outputs: tuple[str, ...], color: str) -> None:
+    """Print the report or write it to each of `outputs`; tell a GitHub workflow where it is run by one.
+
+    Raises:
+        WriteError: A file or standard output cannot be written.
+    """
+    from ckptkit import report
+    from ckptkit.storage.repository import root_of
+
+    root = root_of(Path())
+    for output in outputs:
+        by_suffix = report.VALIDATION_SUFFIXES.get(PurePath(output).suffix.lower())
+        chosen = (form or by_suffix if len(outputs) == 1 else by_suffix or form) or "text"
+        emit(report.validations(result, chosen, root=root), output)
+    if not outputs:
+        shown = wants_color(color, None)
+        emit(report.validations(result, form or "text", color=shown, root=root), None)
+    if os.environ.get("GITHUB_ACTIONS") == "true" and (outputs or form in (None, "text")):
+        emit(report.validations(result, "github", root=root), None)
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        append(report.validations(result, "md", root=root), summary)
 
 
 def exit_status(result: Report, *, fail_on: Severity, exit_zero: bool) -> int:

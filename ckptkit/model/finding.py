@@ -37,6 +37,7 @@ class Finding:
         path: File in which it was found, as the user would name it.
         location: Inside that file: a tensor name, a JSON pointer, a zip member; may be empty.
         fix: What to do, empty where nothing is known.
+        line: Line of the file, from 1; 0 where the file has no lines or nobody looked.
     """
 
     code: str
@@ -45,3 +46,4 @@ class Finding:
     path: str = ""
     location: str = ""
     fix: str = ""
+    line: int = 0

@@ -114,6 +114,7 @@ class Validation:
         findings: All of them, in a stable order.
         incomplete: Why something could not be checked; empty where all was.
         next_level: What the next level lacks.
+        checked: Highest level whose rules were applied; -1 where it is not even readable.
     """
 
     path: str
@@ -122,6 +123,7 @@ class Validation:
     findings: tuple[Finding, ...]
     incomplete: str = ""
     next_level: str = ""
+    checked: int = -1
 
 
 @dataclass(frozen=True, slots=True)

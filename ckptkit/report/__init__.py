@@ -5,14 +5,19 @@ form for people at a terminal; without it lines are plain, unwrapped and complet
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ckptkit.model.migration import Migration
 from ckptkit.model.results import Export, Inspection, Receipt, Recovery, Report
 
 if TYPE_CHECKING:
     from ckptkit.checks import Rule
 
 JSON = "json"
+VALIDATION_FORMS = ("text", "json", "sarif", "junit", "github", "gitlab", "md", "html")
+VALIDATION_SUFFIXES = {".json": "json", ".sarif": "sarif", ".xml": "junit", ".md": "md", ".html": "html"}
+"""The form of a report file by its suffix."""
 
 
 def inspections(found: Sequence[Inspection], form: str, *, color: bool = False) -> str:
@@ -66,16 +71,53 @@ def graphs(found: Sequence[Inspection], form: str, *, color: bool = False, width
     return "\n".join(render(lines(one, width), color=color) for one in drawn)
 
 
-def validations(report: Report, form: str, *, color: bool = False) -> str:
-    """Render what `validate` found, with its summary."""
+def validations(report: Report, form: str, *, color: bool = False, root: Path | None = None) -> str:
+    """Render what `validate` found, with its summary.
+
+    Args:
+        report: What `validate` found.
+        form: One of `VALIDATION_FORMS`.
+        color: Whether a terminal shows the text.
+        root: Folder from which forms for other programs name files; paths as given where left out.
+    """
     if form == JSON:
         from ckptkit.report import json_report
 
         return json_report.validations(report)
+    if form != "text":
+        return _for_programs(report, form, root)
     from ckptkit.report.styled import render
     from ckptkit.report.validation_text import grouped, plain
 
     return render(grouped(report) if color else plain(report), color=color)
+
+
+def _for_programs(report: Report, form: str, root: Path | None) -> str:
+    match form:
+        case "sarif":
+            from ckptkit.report.sarif import sarif
+
+            return sarif(report, root)
+        case "junit":
+            from ckptkit.report.junit import junit
+
+            return junit(report)
+        case "github":
+            from ckptkit.report.annotations import github
+
+            return github(report, root)
+        case "gitlab":
+            from ckptkit.report.annotations import gitlab
+
+            return gitlab(report, root)
+        case "md":
+            from ckptkit.report.validation_markdown import markdown
+
+            return markdown(report, root)
+        case _:
+            from ckptkit.report.validation_html import html
+
+            return html(report, root)
 
 
 def receipt(done: Receipt, form: str, *, color: bool = False, list_dropped: bool = False) -> str:
@@ -104,6 +146,18 @@ def export(done: Export, form: str, *, color: bool = False) -> str:
 
         return json_report.export(done)
     from ckptkit.report.export_text import lines
+    from ckptkit.report.styled import render
+
+    return render(lines(done), color=color)
+
+
+def migration(done: Migration, form: str, *, color: bool = False) -> str:
+    """Render what `migrate` did."""
+    if form == JSON:
+        from ckptkit.report import migration_json
+
+        return migration_json.migration(done)
+    from ckptkit.report.migration_text import lines
     from ckptkit.report.styled import render
 
     return render(lines(done), color=color)

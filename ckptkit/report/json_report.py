@@ -135,6 +135,7 @@ def _validation(result: Validation) -> Object:
         "path": result.path,
         "level": result.level,
         "next_level": result.next_level,
+        "checked": result.checked,
         "verdict": str(result.verdict),
         "incomplete": result.incomplete or None,
         "findings": [_finding(finding, result.path) for finding in result.findings],
@@ -149,6 +150,8 @@ def _finding(finding: Finding, path: str) -> Object:
         "location": finding.location,
         "message": finding.message,
     }
+    if finding.line:
+        made["line"] = finding.line
     return made | {"fix": finding.fix} if finding.fix else made
 
 

@@ -1,0 +1,102 @@
+"""What `validate` found, as SARIF 2.1.0 (OASIS Standard, 27 March 2020), for code scanning.
+
+One run. Each result names a real file relative to the root of the repository, with the line where a
+manifest has one; tensors and members are logical locations. What could not be checked is a
+notification of the invocation, which then says that it was not successful.
+"""
+
+from pathlib import Path
+
+from ckptkit.checks import Rule, rules
+from ckptkit.model.finding import Finding, Severity
+from ckptkit.model.results import Report, Validation
+from ckptkit.report.json_report import Object, text
+from ckptkit.report.places import Fingerprints, found, uri
+from ckptkit.report.styled import one_line
+from ckptkit.version import __version__
+
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
+ROOT = "SRCROOT"
+
+
+def sarif(report: Report, root: Path | None) -> str:
+    """Return the report.
+
+    Args:
+        report: What `validate` found.
+        root: Folder that paths are relative to, mostly that of the repository.
+    """
+    known = rules()
+    index = {rule.code: number for number, rule in enumerate(known)}
+    prints = Fingerprints(root)
+    incomplete = [result for result in report.results if result.incomplete]
+    run: Object = {
+        "tool": {
+            "driver": {
+                "name": "ckptkit",
+                "version": __version__,
+                "informationUri": "https://ckptkit.dev",
+                "rules": [_rule(rule) for rule in known],
+            }
+        },
+        "invocations": [
+            {
+                "executionSuccessful": not incomplete,
+                "toolExecutionNotifications": [_notification(result, root) for result in incomplete],
+            }
+        ],
+        "results": [_result(result, finding, index, prints, root) for result, finding in found(report)],
+        "columnKind": "unicodeCodePoints",
+    }
+    return text({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
+
+
+def _rule(rule: Rule) -> Object:
+    return {
+        "id": rule.code,
+        "name": "".join(word.capitalize() for word in rule.name.split("-")),
+        "shortDescription": {"text": rule.summary},
+        "fullDescription": {"text": rule.why},
+        "help": {"text": rule.fix},
+        "defaultConfiguration": {"level": LEVELS[rule.severity]},
+        "properties": {"level": rule.level, "requirements": list(rule.musts)},
+    }
+
+
+def _result(
+    result: Validation, finding: Finding, index: dict[str, int], prints: Fingerprints, root: Path | None
+) -> Object:
+    path = finding.path or result.path
+    message = f"{finding.message}. Fix: {finding.fix}" if finding.fix else finding.message
+    made: Object = {
+        "ruleId": finding.code,
+        "level": LEVELS[finding.severity],
+        "message": {"text": one_line(message)},
+        "locations": [_location(path, finding, root)],
+        "partialFingerprints": {"finding/v1": prints.of(finding, path)},
+    }
+    return made | {"ruleIndex": index[finding.code]} if finding.code in index else made
+
+
+def _location(path: str, finding: Finding, root: Path | None) -> Object:
+    physical: Object = {"artifactLocation": _artifact(path, root)}
+    if finding.line:
+        physical["region"] = {"startLine": finding.line}
+    made: Object = {"physicalLocation": physical}
+    if finding.location:
+        made["logicalLocations"] = [{"fullyQualifiedName": one_line(finding.location), "kind": "member"}]
+    return made
+
+
+def _artifact(path: str, root: Path | None) -> Object:
+    place = uri(path, root)
+    return {"uri": place} if place.startswith("file:") else {"uri": place, "uriBaseId": ROOT}
+
+
+def _notification(result: Validation, root: Path | None) -> Object:
+    return {
+        "level": "error",
+        "message": {"text": one_line(f"not checked: {result.incomplete}")},
+        "locations": [{"physicalLocation": {"artifactLocation": _artifact(result.path, root)}}],
+    }
