@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ckptkit.version import SPEC_VERSION, __version__
 
 if TYPE_CHECKING:
-    from ckptkit.api import convert, export_onnx, inspect, load, read, recover, validate
+    from ckptkit.api import convert, export_onnx, inspect, load, migrate, read, recover, validate
 
 __all__ = [
     "SPEC_VERSION",
@@ -17,6 +17,7 @@ __all__ = [
     "export_onnx",
     "inspect",
     "load",
+    "migrate",
     "read",
     "recover",
     "validate",
@@ -25,7 +26,7 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     """Import the pipeline when one of its functions is first asked for."""
-    if name in {"convert", "export_onnx", "inspect", "load", "read", "recover", "validate"}:
+    if name in {"convert", "export_onnx", "inspect", "load", "migrate", "read", "recover", "validate"}:
         from ckptkit import api
 
         return getattr(api, name)

@@ -12,11 +12,23 @@ if TYPE_CHECKING:
     from ckptkit.api.exporting import OwnModule, export_onnx
     from ckptkit.api.inspecting import inspect
     from ckptkit.api.loading import load
+    from ckptkit.api.migrating import migrate
     from ckptkit.api.reading import find, read
     from ckptkit.api.recovering import recover
     from ckptkit.api.validating import validate
 
-__all__ = ["OwnModule", "convert", "export_onnx", "find", "inspect", "load", "read", "recover", "validate"]
+__all__ = [
+    "OwnModule",
+    "convert",
+    "export_onnx",
+    "find",
+    "inspect",
+    "load",
+    "migrate",
+    "read",
+    "recover",
+    "validate",
+]
 
 _MODULES = {
     "OwnModule": "exporting",
@@ -25,6 +37,7 @@ _MODULES = {
     "find": "reading",
     "inspect": "inspecting",
     "load": "loading",
+    "migrate": "migrating",
     "read": "reading",
     "recover": "recovering",
     "validate": "validating",

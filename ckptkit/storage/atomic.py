@@ -54,7 +54,7 @@ def new_file(target: Path, *, force: bool, sources: Iterable[Path] = ()) -> Iter
         if os.path.lexists(target):
             _check_file(target, force)
 
-    with _outcome(target):
+    with outcome(target):
         check()
         _protect(target, sources)
         with _temporary(target, directory=False) as temp:
@@ -87,7 +87,7 @@ def new_directory(
         if os.path.lexists(target):
             _check_directory(target, force, why_not)
 
-    with _outcome(target):
+    with outcome(target):
         check()
         _protect(target, sources)
         with _temporary(target, directory=True) as temp:
@@ -144,8 +144,13 @@ def _protect(target: Path, sources: Iterable[Path]) -> None:
 
 
 @contextmanager
-def _outcome(target: Path) -> Iterator[None]:
-    """Turn what the system refuses into the error that says so."""
+def outcome(target: Path) -> Iterator[None]:
+    """Turn what the system refuses into the error that says so.
+
+    Raises:
+        TargetExistsError: Something stands where nothing may be replaced.
+        WriteError: Anything else that the system refuses.
+    """
     try:
         yield
     except FileExistsError as error:
@@ -165,7 +170,7 @@ def _temporary(target: Path, *, directory: bool) -> Iterator[Path]:
             yield temp
         finally:
             lock.release()
-            _remove(temp)
+            remove(temp)
 
 
 def _locked(target: Path, directory: bool) -> tuple[Path, Lock]:
@@ -206,15 +211,16 @@ def clear_leftovers(folder: Path) -> None:
     for path in folder.glob(f".*{SUFFIX}"):
         lock = Lock(path)
         if lock.held:
-            _remove(path)
+            remove(path)
         lock.release()
     for path in folder.glob(f".*{ASIDE}"):
         done = settle(path)
         if done:
-            _remove(done)
+            remove(done)
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file or a directory; nothing happens where there is none."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
