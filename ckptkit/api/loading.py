@@ -60,7 +60,7 @@ def load(
 
     checkpoint = read(path)
     refuse_unfit(checkpoint)
-    _refuse_damaged(checkpoint)
+    refuse_damaged(checkpoint)
     graph = _graph(checkpoint, Hints(input_shape, tuple(assume)))
     module = torch_module.empty(graph, spaces=checkpoint.spaces, order=checkpoint.tensors)
     for name, problem in misfits(module.steps, checkpoint.tensors):
@@ -77,7 +77,7 @@ def load(
     return module
 
 
-def _refuse_damaged(checkpoint: Checkpoint) -> None:
+def refuse_damaged(checkpoint: Checkpoint) -> None:
     """Raise if the bytes are not those that were written, tensors of a v2 encoding left aside."""
     for code in OWN_DIGESTS if checkpoint.bundle is not None else OWN_CHECKSUMS:
         rule = checks.find(code)

@@ -15,7 +15,12 @@ _PIECE_BYTES = 1 << 20
 
 
 def sources(checkpoint: Checkpoint) -> Iterator[Path]:
-    """Yield the paths that no output may touch: what was named, and each file that was read."""
+    """Yield the paths that no output may touch: what was named, and each file that was read.
+
+    What was never a file, such as a network that is being trained, has none.
+    """
+    if not checkpoint.files:
+        return
     path = Path(checkpoint.path)
     yield path
     folder = path if path.is_dir() else path.parent
