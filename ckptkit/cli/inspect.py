@@ -8,6 +8,7 @@ from ckptkit.cli import options
 from ckptkit.cli.boundary import complain
 from ckptkit.cli.output import emit, form_of, terminal_width, wants_color
 from ckptkit.errors import CkptkitError, NotACheckpointError, UsageError
+from ckptkit.model.directory import Directory
 from ckptkit.model.finding import Verdict
 from ckptkit.model.results import Inspection
 
@@ -42,33 +43,65 @@ def command(
 ) -> int:
     """Say what a checkpoint is and holds, or draw its network.
 
-    PATH is a checkpoint, a bundle, or a directory to search for them. Nothing in it is executed and
-    no tensor bytes are read. With --format json, one PATH that is one checkpoint gives one object,
-    anything else an array of them. A checkpoint whose network is not known is no error: --graph says
-    which question is open.
+    PATH is a checkpoint, a bundle, or a directory of them: of that, systems, runs, the newest of each and
+    what is broken are said, a line a checkpoint. Nothing is executed and no tensor bytes are read. With
+    --format json one PATH gives one object, several an array of them. --graph, --assume and --input-shape
+    take each checkpoint of a directory by itself. A checkpoint whose network is not known is no error:
+    --graph says which question is open.
 
     Exit status: 0, or 1 where something is unsafe or breaks the format, or 2 where something could not be
     read.
     """
-    found: list[Inspection] = []
+    found: list[Inspection | Directory] = []
     status = 0
+    each = graph or input_shape is not None or bool(assume)
     chosen = form_of(form, output, ("json", *PICTURES))
     if chosen in PICTURES and not graph:
         raise UsageError(f"{chosen} is the form of a picture", fix="draw the network with --graph")
     for path in paths:
-        status = max(status, _inspect(path, found, input_shape=input_shape, assume=assume))
+        if each or not _is_directory_of_checkpoints(path):
+            status = max(status, _inspect(path, found, input_shape=input_shape, assume=assume))
+        else:
+            status = max(status, _survey(path, found))
     if chosen == "svg" and len(found) > 1:
         raise UsageError(f"one svg holds one network, and there are {len(found)} here", fix="name one PATH")
     if found or chosen == "json":
         emit(_render(found, chosen, graph=graph, color=wants_color(color, output), output=output), output)
-    return max([status, *(int(not _is_clean(one)) for one in found)])
+    return max([status, *(_status_of(one) for one in found)])
+
+
+def _status_of(one: Inspection | Directory) -> int:
+    if isinstance(one, Directory):
+        return max((entry.failure.exit_status for entry in one.failed if entry.failure), default=0)
+    return int(not _is_clean(one))
 
 
 def _is_clean(one: Inspection) -> bool:
     return one.verdict not in NOT_CLEAN and all(note.kind != "finding" for note in one.notes)
 
 
-def _inspect(path: str, found: list[Inspection], **hints: Any) -> int:
+def _is_directory_of_checkpoints(path: str) -> bool:
+    """Whether `path` is a directory that is searched; one that is a checkpoint by itself is not."""
+    from ckptkit.api.surveying import is_searched
+
+    try:
+        return is_searched(path)
+    except CkptkitError:
+        return False  # what is wrong with it is said where it is read
+
+
+def _survey(path: str, found: list[Inspection | Directory]) -> int:
+    """Add what the directory `path` holds to `found`; say why where it cannot be, and return the status."""
+    from ckptkit.api.surveying import survey
+
+    try:
+        found.append(survey(path))
+    except CkptkitError as error:
+        return complain(error)
+    return 0
+
+
+def _inspect(path: str, found: list[Inspection | Directory], **hints: Any) -> int:
     """Add what is at `path` to `found`; say what cannot be read and return the status for it."""
     from ckptkit import api
 
@@ -87,9 +120,12 @@ def _inspect(path: str, found: list[Inspection], **hints: Any) -> int:
     return status
 
 
-def _render(found: list[Inspection], form: str, *, graph: bool, color: bool, output: str | None) -> str:
+def _render(
+    found: list[Inspection | Directory], form: str, *, graph: bool, color: bool, output: str | None
+) -> str:
     from ckptkit import report
 
     if graph:
-        return report.graphs(found, form, color=color, width=terminal_width(output))
+        single = [one for one in found if isinstance(one, Inspection)]
+        return report.graphs(single, form, color=color, width=terminal_width(output))
     return report.inspections(found, form, color=color)

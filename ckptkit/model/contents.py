@@ -8,7 +8,7 @@ from ckptkit.model.naming import flatten, state_dict
 from ckptkit.model.parts import split
 from ckptkit.model.plain import plain
 from ckptkit.model.sharing import partial_sharing
-from ckptkit.model.survey import Holds, Survey, is_config_key, is_training
+from ckptkit.model.survey import Holds, Survey, is_bare_training, is_config_key, is_training
 from ckptkit.model.tensor import Tensor
 
 _SPREAD = {"model_config": "model_config", "training_info": "training_info"}
@@ -61,11 +61,11 @@ def contents(root: object, config_keys: frozenset[str] = frozenset()) -> Content
         LimitExceededError: The tree is too deep, or repeats shared parts without end.
     """
     parts = split(root)
-    survey = Survey()
+    survey, bare = Survey(), is_bare_training(root)
     sorter = _Sorter()
     for key, value in parts.rest.items():
         holds = survey.holds(value)
-        if is_training(key, value) or holds & (Holds.TENSOR | Holds.TRAINING):
+        if bare or is_training(key, value) or holds & (Holds.TENSOR | Holds.TRAINING):
             sorter.put("training_state", key, value)
         elif is_config_key(key) or key in config_keys:
             sorter.put("model_config", key, value)

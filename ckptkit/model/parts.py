@@ -13,7 +13,15 @@ from ckptkit.model.inert import Instance
 from ckptkit.model.modules import has_hooks, is_module, module_state_dict, module_summary
 from ckptkit.model.naming import Named, flatten, join, key_text
 from ckptkit.model.refusals import refuse
-from ckptkit.model.survey import Holds, Survey, children, is_network_key, is_statistic_key, is_training
+from ckptkit.model.survey import (
+    Holds,
+    Survey,
+    children,
+    is_bare_training,
+    is_network_key,
+    is_statistic_key,
+    is_training,
+)
 from ckptkit.model.tensor import Tensor
 
 MAX_DEPTH = 32
@@ -76,7 +84,8 @@ def split(root: object) -> Split:
         LimitExceededError: The tree is too deep, or repeats shared parts without end.
     """
     found = _Search()
-    found.visit(root, ())
+    if not is_bare_training(root):
+        found.visit(root, ())
     parts, others = _choose(found.parts or found.lists)
     shared = _common([part.path for part in parts])
     tensors: dict[str, Tensor] = {}

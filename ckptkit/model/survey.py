@@ -114,6 +114,11 @@ def is_training(key: object, value: object) -> bool:
     return is_container and bool(named & TRAINING_WORDS)
 
 
+def is_bare_training(root: object) -> bool:
+    """Whether a file holds the state of one optimizer, scheduler or scaler and nothing else."""
+    return isinstance(root, dict) and is_training(None, root) and not any(map(is_network_key, root))
+
+
 def children(value: object) -> Iterator[tuple[object, object]]:
     """Yield the entries of a container or the attributes of an object; nothing for a module or a leaf."""
     match value:

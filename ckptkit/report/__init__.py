@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ckptkit.model.directory import Directory
 from ckptkit.model.migration import Migration
 from ckptkit.model.results import Export, Inspection, Receipt, Recovery, Report
 
@@ -20,22 +21,26 @@ VALIDATION_SUFFIXES = {".json": "json", ".sarif": "sarif", ".xml": "junit", ".md
 """The form of a report file by its suffix."""
 
 
-def inspections(found: Sequence[Inspection], form: str, *, color: bool = False) -> str:
+def inspections(found: Sequence[Inspection | Directory], form: str, *, color: bool = False) -> str:
     """Render what `inspect` found.
 
     Args:
-        found: One checkpoint each.
-        form: `text` or `json`; JSON of one checkpoint is an object, of any other number an array.
+        found: One checkpoint, or one directory of them, each.
+        form: `text` or `json`; JSON of one of them is an object, of any other number an array.
         color: Whether a terminal shows the text.
     """
     if form == JSON:
         from ckptkit.report import json_report
 
         return json_report.inspections(found)
-    from ckptkit.report.inspection_text import lines
+    from ckptkit.report import directory_text, inspection_text
     from ckptkit.report.styled import render
 
-    return "\n".join(render(lines(inspection), color=color) for inspection in found)
+    parts = (
+        directory_text.lines(one) if isinstance(one, Directory) else inspection_text.lines(one)
+        for one in found
+    )
+    return "\n".join(render(lines, color=color) for lines in parts)
 
 
 def graphs(found: Sequence[Inspection], form: str, *, color: bool = False, width: int | None = None) -> str:

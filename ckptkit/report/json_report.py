@@ -10,10 +10,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ckptkit.model.checkpoint import Dropped, Note
+from ckptkit.model.directory import Directory
 from ckptkit.model.finding import Finding
 from ckptkit.model.inert import CodeFact, GlobalUse
 from ckptkit.model.results import Export, Inspection, Receipt, Report, TensorRow, Validation, Written
 from ckptkit.model.tree import to_json
+from ckptkit.report import directory_json
 from ckptkit.report.tally import tally
 
 if TYPE_CHECKING:
@@ -23,9 +25,11 @@ SCHEMA = "https://ckptkit.dev/schemas/{}-1.0.schema.json"
 Object = dict[str, object]
 
 
-def inspections(found: Sequence[Inspection]) -> str:
-    """Return one object for one checkpoint, else an array of them."""
-    documents = [_inspection(one) for one in found]
+def inspections(found: Sequence[Inspection | Directory]) -> str:
+    """Return one object for one checkpoint or directory, else an array of them."""
+    documents = [
+        directory_json.document(one) if isinstance(one, Directory) else _inspection(one) for one in found
+    ]
     return text(documents[0] if len(documents) == 1 else documents)
 
 

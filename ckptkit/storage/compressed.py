@@ -92,7 +92,8 @@ class _Unpacking:
     def __init__(self, kind: str, source: Source) -> None:
         self.kind, self.source = kind, source
         self._raw = _Raw(source)
-        self._stream, self._failures = _OPENERS[kind](self._raw)
+        self._stream, failures = _OPENERS[kind](self._raw)
+        self._failures: tuple[type[Exception], ...] = (EOFError, OSError, *failures)
         self._length = 0
 
     def read(self, length: int) -> bytes:
@@ -104,7 +105,7 @@ class _Unpacking:
         """
         try:
             data = self._stream.read(length)
-        except (EOFError, OSError, *self._failures) as error:
+        except self._failures as error:
             what = f"broken {self.kind} data: {error}"
             raise UnreadableCheckpointError(what, where=self.source.name) from error
         self._length += len(data)

@@ -32,8 +32,9 @@ def test_inspect_has_the_fields_that_scripts_rely_on(ckptkit: Call, bundle: Path
 
 def test_inspect_finds_all_below_a_directory(ckptkit: Call, bundle: Path, safetensors_file: Path) -> None:
     (bundle.parent / "notes.txt").write_text("not a checkpoint\n")
-    reports = json.loads(ckptkit("inspect", bundle.parent, "--format", "json").out)
-    assert sorted(report["path"] for report in reports) == sorted([str(bundle), str(safetensors_file)])
+    report = json.loads(ckptkit("inspect", bundle.parent, "--format", "json").out)
+    found = sorted(entry["path"] for entry in report["checkpoints"])
+    assert found == sorted([bundle.name, safetensors_file.name])
 
 
 def test_inspect_goes_on_after_a_path_that_is_none(ckptkit: Call, safetensors_file: Path) -> None:

@@ -12,7 +12,7 @@ from ckptkit.model.spaces import Space, describe, random_states
 from ckptkit.model.tensor import Tensor
 from ckptkit.model.tree import tensors_in
 from ckptkit.storage.sb3 import data as data_member
-from ckptkit.storage.sb3 import extractor, members
+from ckptkit.storage.sb3 import extractor, members, slot
 from ckptkit.storage.sb3.algorithm import algorithm
 from ckptkit.storage.sb3.beside import Beside
 from ckptkit.storage.sb3.collected import Collected
@@ -69,6 +69,7 @@ def read(archive: ZipArchive, path: Path, *, directory: bool) -> Checkpoint:
     training = _training(archive, found) | config.training
     beside = Beside(path)
     _extractor(config, beside, found)
+    config.info |= _slot(config, beside, found)
     preprocessing = beside.statistics(config.spaces.get("observation"), found)
     for note in partial_sharing({**tensors, **tensors_in(training)}):
         found.notes.append(note)
@@ -220,6 +221,16 @@ _MODEL_FIELDS: dict[str, Callable[[_Config, str, object, Collected], None]] = {
     "n_quantiles": _model_field,
 }
 """Fields of `data` that say what the network is."""
+
+
+def _slot(config: _Config, beside: Beside, found: Collected) -> dict[str, object]:
+    """Return what stands beside a zip that has a slot's name."""
+    if beside.path.name != slot.ZIP:
+        return {}
+    said = slot.metadata(beside.open, found)
+    slot.check_network(said, config.model.get("policy_kwargs"), found)
+    slot.note_replay_buffer(beside.open, found)
+    return {"metadata": said} if said else {}
 
 
 def _extractor(config: _Config, beside: Beside, found: Collected) -> None:
