@@ -9,17 +9,33 @@ from ckptkit.version import SPEC_VERSION, __version__
 
 if TYPE_CHECKING:
     from ckptkit.api import convert, export_onnx, inspect, load, migrate, read, recover, validate
+    from ckptkit.training import (
+        ModelConfig,
+        create_model_from_config,
+        find_latest_checkpoint,
+        load_for_training,
+        load_model_checkpoint,
+        save_for_training,
+        save_model_checkpoint,
+    )
 
 __all__ = [
     "SPEC_VERSION",
+    "ModelConfig",
     "__version__",
     "convert",
+    "create_model_from_config",
     "export_onnx",
+    "find_latest_checkpoint",
     "inspect",
     "load",
+    "load_for_training",
+    "load_model_checkpoint",
     "migrate",
     "read",
     "recover",
+    "save_for_training",
+    "save_model_checkpoint",
     "validate",
 ]
 
@@ -30,4 +46,8 @@ def __getattr__(name: str) -> object:
         from ckptkit import api
 
         return getattr(api, name)
+    if name in __all__:
+        from ckptkit import training
+
+        return getattr(training, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
