@@ -18,6 +18,7 @@ from ckptkit.model.manifest import carried
 from ckptkit.model.recovered import Hints, Recovered
 from ckptkit.model.torch_layout import DICT_V2
 from ckptkit.recovery.asteroids import NAME
+from ckptkit.recovery.asteroids.stated import same
 from ckptkit.recovery.canonical import Canonical, canonical
 from ckptkit.training.live import live_tree
 from ckptkit.training.model_config import ModelConfig, plain_value, without_effect
@@ -100,10 +101,7 @@ def load_model_checkpoint(
     names = canonical(checkpoint.tensors)
     stated = _stated(checkpoint, model_config)
     found = _recovered(checkpoint, names, stated.words, input_shape)
-    merged = {
-        name: one.value for name, one in found.config.items() if name in FIELDS and one.value is not None
-    }
-    merged |= stated.words
+    merged = _merged(checkpoint, found, stated.words)
     config = ModelConfig.from_json(merged)
     return LoadedModel(
         model=_module(checkpoint, names, found, device),
@@ -175,6 +173,20 @@ def _recovered(
         error.where = checkpoint.path
         raise
     return found
+
+
+def _merged(checkpoint: Checkpoint, found: Recovered, words: Mapping[str, object]) -> dict[str, object]:
+    """Return the fields as they were found, in the words of the file where it has them."""
+    values = {name: one.value for name, one in found.config.items() if name in FIELDS}
+    known = {name: plain_value(value) for name, value in values.items() if value is not None}
+    differ = [
+        f"{name} is {words[name]!r}, and the tensors say {value!r}"
+        for name, value in known.items()
+        if name in words and not same(words[name], value)
+    ]
+    if differ:
+        raise ArchitectureError("; ".join(differ), where=checkpoint.path, fix=_FIX)
+    return known | dict(words)
 
 
 def _module(

@@ -22,9 +22,11 @@ CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 
 def configured(dueling: bool, distributional: bool, noisy: bool, **more: Any) -> ModelConfig:
     """Return one of the eight."""
-    ends = {"n_atoms": ATOMS, "v_min": 0.0, "v_max": 5.0} if distributional else {}
-    flags = {"dueling_dqn": dueling, "distributional_dqn": distributional, "noisy_networks": noisy}
-    return ModelConfig(input_shape=SHAPE, n_action=ACTIONS, **flags, **{**ends, **more})
+    fields: dict[str, Any] = {"input_shape": SHAPE, "n_action": ACTIONS}
+    fields |= {"dueling_dqn": dueling, "distributional_dqn": distributional, "noisy_networks": noisy}
+    if distributional:
+        fields |= {"n_atoms": ATOMS, "v_min": 0.0, "v_max": 5.0}
+    return ModelConfig(**fields | more)
 
 
 def own_module(config: ModelConfig, model: GraphModule | None = None) -> Dqn:
