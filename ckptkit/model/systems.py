@@ -10,6 +10,7 @@ from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.inert import ClassRef
 
 UNKNOWN = "unknown"
+ASTEROIDS = "asteroids"
 STEPS = (
     "global_timestep",
     "frame_idx",
@@ -119,5 +120,5 @@ _SYSTEMS: tuple[tuple[str, Callable[[Checkpoint], bool]], ...] = (
     ("sb3", _is_sb3),
     ("metta", _is_metta),
     ("keisei", _is_keisei),
-    ("asteroids", _is_asteroids),
+    (ASTEROIDS, _is_asteroids),
 )

@@ -4,7 +4,7 @@ from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.contents import contents
 from ckptkit.model.torch_layout import CHECKPOINT
 from ckptkit.readers import Reader
-from ckptkit.storage.json_beside import attach
+from ckptkit.storage import json_beside, yaml_beside
 from ckptkit.storage.probe import Probe
 from ckptkit.storage.torch_contents import has_layout, read_torch
 
@@ -19,7 +19,8 @@ def _read(probe: Probe) -> Checkpoint:
     Raises:
         UnsupportedTensorError: A tensor has no form in a bundle.
     """
-    return attach(read_torch(probe, CHECKPOINT, contents, objects=True), probe.path)
+    checkpoint = json_beside.attach(read_torch(probe, CHECKPOINT, contents, objects=True), probe.path)
+    return yaml_beside.attach(checkpoint, probe.path)
 
 
 READER = Reader(CHECKPOINT, "a torch dict with a model and training state", _recognises, _read)

@@ -14,6 +14,7 @@ from ckptkit.model.tensor import PIECE_BYTES, Tensor
 from ckptkit.model.torch_layout import DICT_V2, SCHEME_KEYS, versioned
 from ckptkit.model.tree import from_json, to_json
 from ckptkit.readers import Reader
+from ckptkit.storage import yaml_beside
 from ckptkit.storage.probe import Probe
 from ckptkit.storage.torch_contents import has_layout, read_torch
 
@@ -55,7 +56,7 @@ def _plain_dict(probe: Probe, root: dict[object, object], version: str) -> Check
     def sort(_: object) -> Contents:
         return contents({key: value for key, value in root.items() if key != "version"})
 
-    return read_torch(probe, DICT_V2, sort, version=version)
+    return yaml_beside.attach(read_torch(probe, DICT_V2, sort, version=version), probe.path)
 
 
 def _bundle(probe: Probe, root: dict[object, object], version: str) -> Checkpoint:
