@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ckptkit.errors import UnsupportedTensorError
 from ckptkit.model.canonical import canonical
 from ckptkit.model.checkpoint import Checkpoint
+from ckptkit.model.inert import CodeFact
 from ckptkit.model.tree import to_json
 from ckptkit.version import SPEC_VERSION, __version__
 
@@ -149,12 +150,20 @@ def lineage(checkpoint: Checkpoint, digests: Mapping[str, str]) -> dict[str, obj
         "verdict": str(checkpoint.verdict),
         "migrations": [],
         "dropped": [{"path": entry.path, "reason": entry.reason} for entry in checkpoint.dropped],
-        "code": [{"kind": fact.kind, "name": fact.name, "where": fact.where} for fact in checkpoint.code],
+        "code": [_seen(fact) for fact in checkpoint.code],
         "notes": [
             {"kind": note.kind, "message": note.message, "location": note.location}
             for note in checkpoint.notes
         ],
     }
+
+
+def _seen(fact: CodeFact) -> dict[str, object]:
+    """Return one entry of `code`; the names and constants of a code object say what it was."""
+    entry: dict[str, object] = {"kind": fact.kind, "name": fact.name, "where": fact.where}
+    if fact.names or fact.constants:
+        entry |= {"names": list(fact.names), "constants": list(fact.constants)}
+    return entry
 
 
 def render(manifest: Mapping[str, object]) -> bytes:

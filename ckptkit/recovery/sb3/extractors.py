@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ckptkit.errors import ArchitectureError
 from ckptkit.model.inert import ClassRef
 from ckptkit.model.recovered import Field, Status
-from ckptkit.recovery.sb3 import blocks, rl_snake
+from ckptkit.recovery.sb3 import blocks, by_value, rl_snake
 from ckptkit.recovery.sb3.policies import COMBINED, EXTRACTORS, FLATTEN, NATURE, default_extractor
 
 if TYPE_CHECKING:
@@ -72,9 +72,13 @@ def build(policy: "Policy", prefix: str) -> str:
             are not those of its class.
     """
     found = named(policy)
+    code = by_value.reading(policy)
+    if "forward" in code:
+        return by_value.build(policy, prefix, found, code)
     if not found.own:
         if found.cls.name != rl_snake.CLASS:
-            raise ArchitectureError(_question(policy, found))
+            by_value.constrain(policy, found)
+            raise ArchitectureError(_question(policy, found, str(code.get("unread", ""))))
         return rl_snake.build(policy, prefix, found)
     policy.lost("features_extractor_kwargs")
     evidence = (found.source,) if found.source else ("data:policy_class",)
@@ -85,8 +89,10 @@ def build(policy: "Policy", prefix: str) -> str:
     return _BUILD[found.own](policy, prefix, found.kwargs)
 
 
-def _question(policy: "Policy", found: Named) -> str:
+def _question(policy: "Policy", found: Named, unread: str) -> str:
     what = f"what does the features extractor {found.cls} compute? it is a class of the user's own"
+    if unread:
+        what += f"; its code is not read: {unread}"
     code = [fact for fact in policy.checkpoint.code if fact.kind == "code" and fact.where == found.source]
     seen = [name for fact in code for name in fact.names if name in rl_snake.MODULES]
     if not seen:

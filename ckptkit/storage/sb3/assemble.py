@@ -35,13 +35,14 @@ _LEFT_OUT = {
 
 @dataclass(slots=True)
 class _Config:
-    """What the fields of `data` become."""
+    """What the fields of `data` become; `extractor` is the class as the pickle would make it."""
 
     model: dict[str, object] = field(default_factory=lambda: {"system": "stable-baselines3"})
     info: dict[str, object] = field(default_factory=dict)
     rest: dict[str, object] = field(default_factory=dict)
     spaces: dict[str, Space] = field(default_factory=dict)
     training: dict[str, object] = field(default_factory=dict)
+    extractor: object = None
 
 
 def read(archive: ZipArchive, path: Path, *, directory: bool) -> Checkpoint:
@@ -187,6 +188,7 @@ def _policy_kwargs(config: _Config, key: str, value: object, found: Collected) -
         said = extractor.from_policy_kwargs(value)
         if said:
             # Whatever of it is not plain is recorded for policy_kwargs itself.
+            config.extractor = said.pop(extractor.RAW)
             config.model["features_extractor"] = plain(said, "features_extractor")[0]
 
 
@@ -236,7 +238,8 @@ def _slot(config: _Config, beside: Beside, found: Collected) -> dict[str, object
 def _extractor(config: _Config, beside: Beside, found: Collected) -> None:
     """Put what sidecars and `policy_kwargs` say of the extractor into the configuration."""
     said = beside.extractor(found)
-    inside = config.model.get("features_extractor")
-    merged = extractor.merged(inside if isinstance(inside, dict) else {}, said, found)
+    named = config.model.get("features_extractor")
+    inside = {**named, extractor.RAW: config.extractor} if isinstance(named, dict) else {}
+    merged = extractor.merged(inside, said, found)
     if merged:
         config.model["features_extractor"] = merged

@@ -14,6 +14,7 @@ from ckptkit.model.checkpoint import SourceFile
 from ckptkit.model.finding import Verdict
 from ckptkit.model.inert import ClassRef, Instance
 from ckptkit.model.source import Source
+from ckptkit.storage.bytecode.classes import read_class
 from ckptkit.storage.sb3.collected import Collected
 from ckptkit.storage.sb3.data import read_pickle
 
@@ -24,6 +25,9 @@ MAX_KWARGS_BYTES = 1 << 20
 
 _CLASS_MAKERS = ("_make_skeleton_class", "_create_type")
 """What cloudpickle and dill call to make a class whose code is in the pickle."""
+
+RAW = "raw"
+"""Key of the value that names the class, until its code has been read."""
 
 Open = Callable[[str], Source | None]
 """Opens a file beside the zip; None where there is none."""
@@ -65,6 +69,7 @@ def from_policy_kwargs(kwargs: Mapping[object, object]) -> dict[str, object]:
         "by": named[1],
         "kwargs": given if isinstance(given, Mapping) else {},
         "source": "data:policy_kwargs",
+        RAW: kwargs[_CLASS_KEY],
     }
 
 
@@ -109,10 +114,11 @@ def _class_sidecar(source: Source, found: Collected) -> dict[str, object]:
     if source.size > MAX_DILL_BYTES:
         raise LimitExceededError(f"{source.size} bytes, at most {MAX_DILL_BYTES} are read", where=source.name)
     own = Collected(files=[SourceFile(DILL, "sidecar", source)])
-    named = class_of(read_pickle(source.read(0, source.size), DILL, source.name, own))
+    value = read_pickle(source.read(0, source.size), DILL, source.name, own)
+    named = class_of(value)
     found.absorb(own)
     if named is not None:
-        return {"class": named[0], "by": named[1], "source": DILL}
+        return {"class": named[0], "by": named[1], "source": DILL, RAW: value}
     if own.verdict is not Verdict.UNSAFE:
         raise UnreadableCheckpointError("holds no class", where=source.name)
     return {"source": DILL}
@@ -131,7 +137,10 @@ def _kwargs_sidecar(source: Source, found: Collected) -> dict[str, object]:
 
 
 def merged(inside: Mapping[str, object], beside: Mapping[str, object], found: Collected) -> dict[str, object]:
-    """Return what zip and sidecars say together; the sidecars win, a contradiction is noted."""
+    """Return what zip and sidecars say together; the sidecars win, a contradiction is noted.
+
+    What a class by value says it computes is read here, with the keyword arguments that hold.
+    """
     for key, what in (("class", "class"), ("kwargs", "keyword arguments")):
         if key in inside and key in beside and inside[key] != beside[key]:
             found.note(
@@ -140,7 +149,13 @@ def merged(inside: Mapping[str, object], beside: Mapping[str, object], found: Co
                 f"{_shown(inside[key])} in policy_kwargs; the sidecar is taken",
                 str(beside["source"]),
             )
-    return {**inside, **beside}
+    said = {**inside, **beside}
+    raw = (beside if "class" in beside else inside).get(RAW)
+    said.pop(RAW, None)
+    if isinstance(raw, Instance) and said.get("by") == "value":
+        kwargs = said.get("kwargs")
+        said["code"] = read_class(raw, kwargs if isinstance(kwargs, Mapping) else {})
+    return said
 
 
 def _shown(value: object) -> str:
