@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING
 from ckptkit.version import SPEC_VERSION, __version__
 
 if TYPE_CHECKING:
-    from ckptkit.api import convert, export_onnx, inspect, load, migrate, read, recover, validate
+    from ckptkit.api import (
+        convert,
+        diff,
+        export_onnx,
+        inspect,
+        load,
+        load_parts,
+        migrate,
+        read,
+        recover,
+        validate,
+    )
     from ckptkit.training import (
         ModelConfig,
         create_model_from_config,
@@ -31,6 +42,7 @@ __all__ = [
     "load",
     "load_for_training",
     "load_model_checkpoint",
+    "load_parts",
     "migrate",
     "read",
     "recover",
@@ -42,7 +54,18 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     """Import the pipeline when one of its functions is first asked for."""
-    if name in {"convert", "export_onnx", "inspect", "load", "migrate", "read", "recover", "validate"}:
+    if name in {
+        "convert",
+        "diff",
+        "export_onnx",
+        "inspect",
+        "load",
+        "load_parts",
+        "migrate",
+        "read",
+        "recover",
+        "validate",
+    }:
         from ckptkit import api
 
         return getattr(api, name)

@@ -8,11 +8,15 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ckptkit.api.baselining import write_baseline
+    from ckptkit.api.configuring import settings
+    from ckptkit.api.comparing import diff
     from ckptkit.api.converting import convert
     from ckptkit.api.exporting import OwnModule, export_onnx
     from ckptkit.api.inspecting import inspect
     from ckptkit.api.loading import load
     from ckptkit.api.migrating import migrate
+    from ckptkit.api.part_loading import load_parts
     from ckptkit.api.reading import find, read
     from ckptkit.api.recovering import recover
     from ckptkit.api.validating import validate
@@ -20,27 +24,35 @@ if TYPE_CHECKING:
 __all__ = [
     "OwnModule",
     "convert",
+    "diff",
     "export_onnx",
     "find",
     "inspect",
     "load",
+    "load_parts",
     "migrate",
     "read",
     "recover",
+    "settings",
     "validate",
+    "write_baseline",
 ]
 
 _MODULES = {
     "OwnModule": "exporting",
     "convert": "converting",
+    "diff": "comparing",
     "export_onnx": "exporting",
     "find": "reading",
     "inspect": "inspecting",
     "load": "loading",
+    "load_parts": "part_loading",
     "migrate": "migrating",
     "read": "reading",
     "recover": "recovering",
+    "settings": "configuring",
     "validate": "validating",
+    "write_baseline": "baselining",
 }
 
 

@@ -49,6 +49,7 @@ def recover(
         unexplained=_strings(report.get("unexplained")),
         questions=_strings(report.get("questions")),
         assumed=_strings(report.get("assumed")),
+        parts=_mappings(report.get("parts")),
         rejected=tuple(
             Rejection(family, why.nearest, why.relation)
             for family, why in recovery.rejections(checkpoint).items()
@@ -60,6 +61,10 @@ def recover(
 
 def _mapping(value: object) -> Mapping[str, object]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _mappings(value: object) -> tuple[Mapping[str, object], ...]:
+    return tuple(map(_mapping, value)) if isinstance(value, list) else ()
 
 
 def _strings(value: object) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ckptkit.model.architecture import Graph
+from ckptkit.model.architecture import Graph, Layer
 from ckptkit.model.tree import to_json
 
 ARCHITECTURE = "architecture-1.0"
@@ -64,6 +64,7 @@ class Recovered:
         unexplained: Tensors that no layer uses.
         questions: What keeps the graph from being built, one line each with the flag that settles it.
         assumed: Fields that a profile supplied, one line each.
+        parts: Layers that are proven by themselves, without inputs, where the wiring is open.
     """
 
     family: str
@@ -72,6 +73,7 @@ class Recovered:
     unexplained: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
+    parts: tuple[Layer, ...] = ()
 
     def architecture(self) -> dict[str, object] | None:
         """Return the manifest's `architecture` object; None without a graph."""
@@ -85,7 +87,8 @@ class Recovered:
         }
 
     def report(self) -> dict[str, object]:
-        """Return the manifest's `recovery` object."""
+        """Return the manifest's `recovery` object; `parts` is there where there are any."""
+        parts = {"parts": Graph({}, self.parts, {}).to_json()["layers"]} if self.parts else {}
         return {
             "family": self.family,
             "fields": {
@@ -100,4 +103,5 @@ class Recovered:
             "assumed": list(self.assumed),
             "questions": list(self.questions),
             "unexplained": list(self.unexplained),
+            **parts,
         }

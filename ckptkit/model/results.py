@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ckptkit.model.baseline import Pardoned
 from ckptkit.model.checkpoint import Dropped, Note
 from ckptkit.model.finding import Finding, Verdict
 from ckptkit.model.inert import CodeFact, GlobalUse
@@ -54,6 +55,7 @@ class Recovery:
         questions: What keeps the graph from being built.
         assumed: What a profile, or the user's own word, supplied; one line each.
         rejected: Why the other families do not claim it; None where nobody asked.
+        parts: Layers that are proven by themselves, as the manifest's `graph` has layers.
     """
 
     path: str
@@ -65,6 +67,7 @@ class Recovery:
     questions: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
     rejected: tuple[Rejection, ...] | None = None
+    parts: tuple[Mapping[str, object], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +118,7 @@ class Validation:
         incomplete: Why something could not be checked; empty where all was.
         next_level: What the next level lacks.
         checked: Highest level whose rules were applied; -1 where it is not even readable.
+        pardoned: Findings that a baseline accepts; they are in no other count.
     """
 
     path: str
@@ -124,14 +128,22 @@ class Validation:
     incomplete: str = ""
     next_level: str = ""
     checked: int = -1
+    pardoned: tuple[Pardoned, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What `validate` returns: one result a checkpoint, in the order of the paths."""
+    """What `validate` returns: one result a checkpoint, in the order of the paths.
+
+    Attributes:
+        results: One for each checkpoint.
+        skipped: Paths that hold no checkpoint, where that is allowed.
+        remarks: What is to be said of the run itself, such as entries of a baseline that have expired.
+    """
 
     results: tuple[Validation, ...]
     skipped: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

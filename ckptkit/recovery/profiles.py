@@ -23,19 +23,68 @@ class Profile:
     summary: str
 
 
+ACTIVATIONS = {
+    "elu": "ELU",
+    "gelu": "GELU",
+    "leaky-relu": "LeakyReLU",
+    "relu": "ReLU",
+    "sigmoid": "Sigmoid",
+    "silu": "SiLU",
+    "tanh": "Tanh",
+}
+"""Profile of a plain chain to the layer type that it puts between each two modules."""
+
 PROFILES = (
+    *(
+        Profile(
+            name,
+            f"for a network of no family: one plain chain in the order of the file, {kind} between each two "
+            "of its layers, none behind the last, a flatten behind convolutions",
+        )
+        for name, kind in ACTIVATIONS.items()
+    ),
+    Profile("c51", "for a plain chain with `support`: rows are actions times atoms, a softmax over each"),
+    Profile("dueling", "for a plain chain with two heads: Q = V + A - mean of A"),
+    Profile(
+        "unpadded",
+        "for a plain chain: convolutions without padding, pooling, dilation and groups, whose strides never "
+        "grow from one to the next",
+    ),
     Profile(
         "asteroids",
         "Asteroids DQN: strides of half the kernel, no padding, ReLU behind each convolution and hidden "
         "layer; without `support` not distributional; the smallest square image that fits",
     ),
     Profile(
+        "discrete-actions",
+        "an action is one choice of as many as the last layer of the policy has numbers (Discrete)",
+    ),
+    Profile(
         "keisei",
         "Keisei Shogi: a 9x9 board, convolutions that keep its size, ReLU, a sigmoid gate in "
         "squeeze-and-excitation, no activation behind the value",
     ),
-    Profile("metta", "MettaAgent; no family takes it up yet, and convert says that it made no difference"),
-    Profile("rl-snake", "RL-Snake's LinearQNet: Flatten, then Linear and ReLU for each layer"),
+    Profile(
+        "metta",
+        "MettaAgent: strides 3 and 1 for kernels 5 and 3, a grid of 11x11, ReLU, Tanh in the critic, "
+        "components in the default order; plain policies divide observations by 255",
+    ),
+    Profile(
+        "rl-snake",
+        "RL-Snake: LinearQNet is Flatten, then Linear and ReLU for each layer (Linear, LayerNorm, ReLU and "
+        "Dropout in the earlier one); the policy behind it as in `stable-baselines3`, its action one choice",
+    ),
+    Profile(
+        "stable-baselines3",
+        "Stable-Baselines3 policies without their `data`: its documented defaults (Tanh for PPO, A2C, TRPO "
+        "and their kin, ReLU for all others; images of bytes divided by 255; 200 quantiles for QRDQN; no "
+        "squash_output but for ARS), observations that are plain numbers",
+    ),
+    Profile(
+        "tetris",
+        "the Tetris trainer: a Stable-Baselines3 DQN as in `stable-baselines3`, with observations of 40,13",
+    ),
+    Profile("unit-actions", "an action is a Box of numbers from -1 to 1"),
 )
 
 

@@ -17,6 +17,8 @@ def recovery(found: Recovery) -> str:
         "assumed": list(found.assumed),
         "questions": list(found.questions),
     }
+    if found.parts:
+        document["parts"] = list(found.parts)
     if found.rejected is not None:
         document["rejected"] = [
             {"family": one.family, "nearest": one.nearest, "relation": one.relation} for one in found.rejected

@@ -19,6 +19,8 @@ def lines(found: Recovery) -> Iterator[Line]:
     yield _step("family", found.family or "none that ckptkit knows claims it, or more than one does")
     yield from _table(found.fields)
     yield _step("graph", _graph(found.graph), "" if found.graph else "warn")
+    if found.parts and not found.graph:
+        yield _step("parts", f"known by themselves: {_some([str(part.get('name')) for part in found.parts])}")
     for name in found.assumed:
         yield _step("assumed", name)
     if found.unexplained:

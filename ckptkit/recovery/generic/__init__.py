@@ -18,13 +18,20 @@ Types beside those of `spec/architecture.md`: `LSTMCell`, `GRUCell`, `RNNCell`, 
 `prune`; `transposed` marks a matrix stored as (in, out), as in `transformers.Conv1D`.
 """
 
+from dataclasses import replace
+
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.recovered import Field, Hints, Recovered, Status
 from ckptkit.recovery.canonical import Canonical, canonical
 from ckptkit.recovery.evidence import Findings
+from ckptkit.recovery.generic import heads, structure, vouching
+from ckptkit.recovery.generic.chain import chain
 from ckptkit.recovery.generic.grouping import groups
 from ckptkit.recovery.generic.modules import read
+from ckptkit.recovery.generic.parts import alone, parts
 from ckptkit.recovery.generic.reading import Reading
+
+__all__ = ["NAME", "PREMISE", "alone", "recover"]
 
 NAME = "generic"
 PREMISE = "tensors have the names that torch.nn and its usual kin give them, and mean what they mean there"
@@ -34,17 +41,25 @@ def recover(checkpoint: Checkpoint, hints: Hints) -> Recovered:
     """Return all that can be known of a checkpoint that no family claims."""
     names = canonical(checkpoint.tensors)
     findings = Findings(NAME, names, hints, named=False)
-    findings.config["premise"] = Field(PREMISE, Status.ASSUMED, ("ckptkit's own",))
+    findings.config["premise"] = Field(PREMISE, Status.ASSUMED, ("ckptkit",))
     readings = read(groups(names))
     for reading in readings:
         findings.config[f"modules.{reading.group.path}"] = _field(names, reading)
-    findings.ask("which network is it? no family that ckptkit knows claims it")
-    return Recovered(
-        family=NAME,
-        config=findings.config,
-        unexplained=_unread(names, readings),
-        questions=tuple(findings.questions),
-    )
+    structure.record(findings)
+    heads.record(findings, readings)
+    unread = _unread(names, readings)
+    found = None if unread else chain(readings)
+    if found is None:
+        findings.ask(
+            "which network is it? no family that ckptkit knows claims it, and its modules are no plain chain "
+            "that a profile describes"
+        )
+        result = findings.open(unread)
+    else:
+        settled = vouching.settle(findings, found)
+        vouching.check(findings, found)
+        result = findings.result(unread, lambda builder: vouching.draw(findings, builder, found, settled))
+    return replace(result, parts=parts(names, readings))
 
 
 def _field(names: Canonical, reading: Reading) -> Field:
