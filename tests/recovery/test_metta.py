@@ -1,6 +1,7 @@
 """MettaAgent's brain: rebuilt from any of its files, and asked about where no file says it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,13 +33,15 @@ BRAINS: dict[str, dict[str, object]] = {
 }
 
 
-def same_outputs(made: nn.Module, found: Recovered, checkpoint: Checkpoint, layers: int, hidden: int) -> None:
+def same_outputs(
+    made: nn.Module, found: Recovered, checkpoint: Checkpoint, layers: int, hidden: int, largest: int = 255
+) -> None:
     """Compare one step from random states with the recovered network, in ONNX Runtime and in torch."""
     made.eval()
     generator = np.random.default_rng(1)
     assert found.graph is not None, found.questions
     shape = found.graph.inputs["obs"].shape[1:]
-    feed = {"obs": generator.integers(0, 256, (5, *(size or 1 for size in shape))).astype(np.float32)}
+    feed = {"obs": generator.integers(0, largest + 1, (5, *(size or 1 for size in shape))).astype(np.float32)}
     feed |= {f"state.{i}": generator.normal(size=(layers, 5, hidden)).astype(np.float32) for i in range(2)}
     feed["episode_start"] = np.array([False, True, False, False, True])
     tensors = {name: torch.from_numpy(value) for name, value in feed.items()}
@@ -227,3 +230,16 @@ def test_a_tensor_without_a_place_is_named_and_stops_the_graph(tmp_path: Path) -
     weights = {**Brain().state_dict(), "other.weight": torch.zeros(3)}
     found = recovery.recover(save(weights, tmp_path / "model.pt"), ASSUMED)
     assert (found.family, found.unexplained, found.graph) == ("metta", ("other.weight",), None)
+
+
+def test_settings_of_other_places_prove_nothing(tmp_path: Path) -> None:
+    """A module that was compiled in part has settings under another path than its tensors' names."""
+    made = Brain(kernels=(4, 3), strides=(2, 2), side=8)
+    checkpoint = save(made, tmp_path / "model.pt")
+    settings = checkpoint.model_config["modules"]
+    assert isinstance(settings, dict)
+    moved = {name.replace("cnn1", "cnn1._orig_mod"): value for name, value in settings.items()}
+    found = recovery.recover(replace(checkpoint, model_config={"modules": moved}), ASSUMED)
+    assert found.graph is None
+    assert found.config["cnn1.stride"].status is Status.UNKNOWN
+    assert found.config["cnn2.stride"].status is Status.PROVEN

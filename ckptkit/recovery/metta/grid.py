@@ -34,7 +34,7 @@ def windows(reading: Reading, described: Described, findings: Findings) -> tuple
             found.append(Window(kernels[index], *said))
             for field, value in zip(("stride", "padding"), said, strict=True):
                 findings.prove(f"{unit.name}.{field}", value, described.own(unit.path))
-        elif usual:
+        elif usual and not described.settings(unit.path):
             found.append(Window(kernels[index], usual[index], 0))
             findings.assume(f"{unit.name}.stride", usual[index])
             findings.assume(f"{unit.name}.padding", 0)
@@ -43,7 +43,7 @@ def windows(reading: Reading, described: Described, findings: Findings) -> tuple
             findings.unknown(f"{unit.name}.padding")
     if len(found) == len(kernels):
         return tuple(found)
-    if findings.profile and not described.modules:
+    if findings.profile:
         findings.ask(
             f"which strides have convolutions of kernels {', '.join(map(str, kernels))}? profile metta knows "
             "those of 5, 3, and only a pickled module says others"
