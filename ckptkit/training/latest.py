@@ -94,8 +94,10 @@ def _candidates(place: Path, searched: Path) -> Iterator[_Candidate]:
             continue
         step, broken = step_in_name(path.stem), ""
         try:
-            stated = step_of(read(path).training_info)
+            checkpoint = read(path)
+            stated = step_of(checkpoint.training_info)
             step = step if stated is None else stated
+            broken = "" if checkpoint.tensors else "holds no model"
         except NotACheckpointError as error:
             if path.suffix not in SUFFIXES or path.is_dir():
                 continue
