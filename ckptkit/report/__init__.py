@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ckptkit.model.directory import Directory
+from ckptkit.model.difference import Difference
 from ckptkit.model.migration import Migration
 from ckptkit.model.results import Export, Inspection, Receipt, Recovery, Report
 
@@ -166,6 +167,18 @@ def migration(done: Migration, form: str, *, color: bool = False) -> str:
     from ckptkit.report.styled import render
 
     return render(lines(done), color=color)
+
+
+def difference(found: Difference, form: str, *, color: bool = False) -> str:
+    """Render what `diff` found."""
+    if form == JSON:
+        from ckptkit.report import difference_json
+
+        return difference_json.difference(found)
+    from ckptkit.report.difference_text import lines
+    from ckptkit.report.styled import render
+
+    return render(lines(found), color=color)
 
 
 def recovery(found: Recovery, form: str, *, color: bool = False) -> str:
