@@ -2,18 +2,20 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from ckptkit import checks
+from ckptkit.api.baselining import apply_baseline
 from ckptkit.api.placing import with_lines
 from ckptkit.api.reading import PathLike, find, level_of, read
+from ckptkit.api.selecting import Selection
 from ckptkit.errors import CkptkitError, InaccessibleError, NotACheckpointError, PointerError
 from ckptkit.model import levels
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.extras import install_command, missing
 from ckptkit.model.finding import Finding, Severity, Verdict
 from ckptkit.model.results import Report, Validation
+from ckptkit.model.settings import Settings
 
 VERIFIABLE = 2
 """The level whose checks read every byte."""
@@ -30,6 +32,7 @@ def validate(
     strict: bool = False,
     select: Sequence[str] = (),
     ignore: Sequence[str] = (),
+    settings: Settings | None = None,
 ) -> Report:
     """Check checkpoints against the specification; every violation is reported at once.
 
@@ -40,15 +43,20 @@ def validate(
         strict: Refuse unknown manifest fields other than `x-*`.
         select: Rule codes or prefixes to report; empty for all.
         ignore: Rule codes or prefixes not to report.
+        settings: Where rules are not reported, and which findings are accepted; its other fields are
+            defaults that the arguments above override, or that are for the caller.
 
     Returns:
         One result a checkpoint. A path that holds none has a result that is incomplete.
     """
-    results = []
+    known = settings or Settings()
+    chosen = Selection(tuple(select or known.select), tuple(ignore or known.ignore), known)
+    results: list[Validation] = []
     for path in [paths] if isinstance(paths, str | os.PathLike) else paths:
-        results += list(_validate_path(path, level, strict=strict))
-    chosen = tuple(_selected(result, tuple(select), tuple(ignore)) for result in results)
-    return Report(chosen)
+        found = _validate_path(path, known.level if level is None else level, strict=strict or known.strict)
+        results += map(chosen.of, found)
+    report = Report(tuple(results))
+    return apply_baseline(report, known.baseline) if known.baseline else report
 
 
 def _validate_path(path: PathLike, level: int | None, *, strict: bool) -> Iterator[Validation]:
@@ -116,12 +124,3 @@ def _unread(path: str, error: CkptkitError) -> Validation:
     finding = Finding(error.code, Severity.ERROR, message, path, fix=error.fix)
     incomplete = error.what if isinstance(error, NOT_CHECKED) else ""
     return Validation(path, levels.UNREADABLE, verdict, (finding,), incomplete)
-
-
-def _selected(result: Validation, select: tuple[str, ...], ignore: tuple[str, ...]) -> Validation:
-    kept = tuple(
-        finding
-        for finding in result.findings
-        if (not select or finding.code.startswith(select)) and not finding.code.startswith(ignore or ("-",))
-    )
-    return replace(result, findings=kept)

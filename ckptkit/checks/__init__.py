@@ -94,6 +94,18 @@ def settle(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(kept, key=lambda f: (f.path, f.code, f.location, f.message)))
 
 
+def expand(word: str) -> str:
+    """Return a rule's code, or a prefix of codes, in capitals; a rule's name becomes its code.
+
+    Raises:
+        UsageError: No rule is meant, so that the word would select nothing; the message suggests the nearest.
+    """
+    prefix = word.upper()
+    if len(word) > 2 and any(rule.code.startswith(prefix) for rule in rules()):
+        return prefix
+    return find(word).code
+
+
 def find(code: str) -> Rule:
     """Return the rule of that code or name.
 

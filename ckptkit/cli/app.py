@@ -18,6 +18,7 @@ COMMANDS = {
     "diff": "Say in what two checkpoints differ.",
     "export": "Export a network to ONNX, without torch.",
     "recover": "Say which network SRC holds, how sure that is, and what is open.",
+    "baseline": "Accept the findings of today, so that validate reports new ones alone.",
     "rules": "List the rules that validate checks.",
     "explain": "Say what a rule means and what to do.",
 }

@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from ckptkit.model.settings import Settings
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -79,10 +82,8 @@ class Codes(click.ParamType[tuple[str, ...]]):
         from ckptkit import checks
         from ckptkit.errors import UsageError
 
-        if len(word) > 2 and any(rule.code.startswith(word.upper()) for rule in checks.rules()):
-            return word.upper()
         try:
-            return checks.find(word).code
+            return checks.expand(word)
         except UsageError as error:
             self.fail(f"{error.what} ({error.fix})", param, ctx)
 
@@ -104,6 +105,24 @@ color_option: Decorator = click.option(
     show_default=True,
     help="Colour; auto obeys NO_COLOR, FORCE_COLOR and whether this is a terminal.",
 )
+
+
+def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say where settings are taken from."""
+    command = click.option("--no-config", is_flag=True, help="Take no settings from any file.")(command)
+    return click.option(
+        "--config",
+        metavar="FILE",
+        help="Take settings from FILE; default: the nearest ckptkit.toml or pyproject.toml.",
+    )(command)
+
+
+def settings(config: str | None, *, no_config: bool) -> "Settings":
+    """Return the settings that the two options ask for."""
+    from ckptkit.api.configuring import settings as configured
+    from ckptkit.model.settings import Settings
+
+    return Settings() if no_config else configured(config)
 
 
 def flat(groups: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:

@@ -27,12 +27,12 @@ from ckptkit.report import VALIDATION_FORMS
 @click.option(
     "--fail-on",
     type=click.Choice(("error", "warning")),
-    default="error",
-    show_default=True,
-    help="Lowest severity that gives exit status 1.",
+    help="Lowest severity that gives exit status 1; default: error.",
 )
 @click.option("--exit-zero", is_flag=True, help="Exit 0 in spite of findings; an incomplete check stays 2.")
 @click.option("--allow-empty", is_flag=True, help="A path that holds no checkpoint is not an error.")
+@click.option("--baseline", metavar="FILE", help="Do not report the findings that FILE accepts.")
+@options.config_options
 @click.option(
     "--format",
     "form",
@@ -55,9 +55,12 @@ def command(
     strict: bool,
     select: tuple[tuple[str, ...], ...],
     ignore: tuple[tuple[str, ...], ...],
-    fail_on: str,
+    fail_on: str | None,
     exit_zero: bool,
     allow_empty: bool,
+    baseline: str | None,
+    config: str | None,
+    no_config: bool,
     form: str | None,
     outputs: tuple[str, ...],
     color: str,
@@ -71,13 +74,23 @@ def command(
     """
     from ckptkit import api
 
-    result = api.validate(
-        paths, level=level, strict=strict, select=options.flat(select), ignore=options.flat(ignore)
+    settings = options.settings(config, no_config=no_config)
+    settings = replace(
+        settings,
+        level=settings.level if level is None else level,
+        strict=settings.strict or strict,
+        select=options.flat(select) or settings.select,
+        ignore=options.flat(ignore) or settings.ignore,
+        fail_on=Severity(fail_on or settings.fail_on),
+        exit_zero=exit_zero or settings.exit_zero,
+        allow_empty=allow_empty or settings.allow_empty,
+        baseline=baseline or settings.baseline,
     )
-    if allow_empty:
+    result = api.validate(paths, settings=settings)
+    if settings.allow_empty:
         result = _without_empty(result)
     deliver(result, form, outputs, color)
-    return exit_status(result, fail_on=Severity(fail_on), exit_zero=exit_zero)
+    return exit_status(result, fail_on=settings.fail_on, exit_zero=settings.exit_zero)
 
 
 def deliver(result: Report, form: str | None, outputs: tuple[str, ...], color: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ckptkit.model.difference import Difference
 from ckptkit.model.directory import Directory
 from ckptkit.model.difference import Difference
 from ckptkit.model.migration import Migration

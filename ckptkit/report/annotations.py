@@ -9,9 +9,9 @@ from pathlib import Path
 
 from ckptkit.checks import find
 from ckptkit.model.finding import Finding, Severity
+from ckptkit.model.places import Fingerprints, found, relative
 from ckptkit.model.results import Report
 from ckptkit.report.json_report import text
-from ckptkit.report.places import Fingerprints, found, relative
 
 COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 WEIGHTS = {Severity.ERROR: "major", Severity.WARNING: "minor", Severity.INFO: "info"}

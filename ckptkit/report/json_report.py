@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from ckptkit.model.baseline import Pardoned
 from ckptkit.model.checkpoint import Dropped, Note
 from ckptkit.model.directory import Directory
 from ckptkit.model.finding import Finding
@@ -40,6 +41,7 @@ def validations(report: Report) -> str:
             "$schema": SCHEMA.format("validate-report"),
             "results": [_validation(result) for result in report.results],
             "skipped": list(report.skipped),
+            "remarks": list(report.remarks),
             "summary": tally(report),
         }
     )
@@ -143,7 +145,13 @@ def _validation(result: Validation) -> Object:
         "verdict": str(result.verdict),
         "incomplete": result.incomplete or None,
         "findings": [_finding(finding, result.path) for finding in result.findings],
+        "accepted": [_accepted(one, result.path) for one in result.pardoned],
     }
+
+
+def _accepted(one: Pardoned, path: str) -> Object:
+    made: Object = {"finding": _finding(one.finding, path), "reason": one.entry.reason}
+    return made | {"expires": one.entry.expires} if one.entry.expires else made
 
 
 def _finding(finding: Finding, path: str) -> Object:

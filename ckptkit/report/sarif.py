@@ -5,13 +5,14 @@ manifest has one; tensors and members are logical locations. What could not be c
 notification of the invocation, which then says that it was not successful.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from ckptkit.checks import Rule, rules
 from ckptkit.model.finding import Finding, Severity
+from ckptkit.model.places import Fingerprints, found, uri
 from ckptkit.model.results import Report, Validation
 from ckptkit.report.json_report import Object, text
-from ckptkit.report.places import Fingerprints, found, uri
 from ckptkit.report.styled import one_line
 from ckptkit.version import __version__
 
@@ -46,7 +47,10 @@ def sarif(report: Report, root: Path | None) -> str:
                 "toolExecutionNotifications": [_notification(result, root) for result in incomplete],
             }
         ],
-        "results": [_result(result, finding, index, prints, root) for result, finding in found(report)],
+        "results": [
+            *(_result(result, finding, index, prints, root) for result, finding in found(report)),
+            *_suppressed(report, index, prints, root),
+        ],
         "columnKind": "unicodeCodePoints",
     }
     return text({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
@@ -62,6 +66,15 @@ def _rule(rule: Rule) -> Object:
         "defaultConfiguration": {"level": LEVELS[rule.severity]},
         "properties": {"level": rule.level, "requirements": list(rule.musts)},
     }
+
+
+def _suppressed(
+    report: Report, index: dict[str, int], prints: Fingerprints, root: Path | None
+) -> Iterator[Object]:
+    for result in report.results:
+        for one in result.pardoned:
+            why = [{"kind": "external", "status": "accepted", "justification": one_line(one.entry.reason)}]
+            yield _result(result, one.finding, index, prints, root) | {"suppressions": why}
 
 
 def _result(

@@ -26,4 +26,5 @@ def tally(report: Report) -> dict[str, int]:
         "errors": severities.count(Severity.ERROR),
         "warnings": severities.count(Severity.WARNING),
         "skipped": len(report.skipped),
+        "accepted": sum(len(result.pardoned) for result in report.results),
     }

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from ckptkit.model.finding import Finding
 from ckptkit.model.levels import NAMES
+from ckptkit.model.places import relative
 from ckptkit.model.results import Report, Validation
-from ckptkit.report.places import relative
 from ckptkit.report.tally import failed, tally
 from ckptkit.report.words import plural
 

@@ -20,6 +20,7 @@ def plain(report: Report) -> Iterator[Line]:
             fix = f" · fix: {finding.fix}" if finding.fix else ""
             path = finding.path or result.path
             yield line(f"{path}: {finding.code} {weight}{_message(finding)}{fix}")
+    yield from (line("note: ", remark) for remark in report.remarks)
     yield _summary(report)
 
 
@@ -34,6 +35,7 @@ def grouped(report: Report) -> Iterator[Line]:
             yield line("  ", (finding.code, "name"), " ", (str(finding.severity), style), f"  {text}")
             if finding.fix:
                 yield line("        ", ("fix: ", "dim"), finding.fix)
+    yield from (line(("note  ", "note"), remark) for remark in report.remarks)
     yield _summary(report)
 
 
@@ -71,6 +73,8 @@ def _summary(report: Report) -> Line:
         parts.append(f"{counts['skipped']} skipped")
     text = f"{plural(counts['checked'], 'checkpoint')}: {', '.join(parts)}"
     text += _levels(report)
+    if counts["accepted"]:
+        text += f" · {counts['accepted']} accepted by the baseline"
     if counts["warnings"]:
         text += f" · {plural(counts['warnings'], 'warning')}"
     worst = [f for result in report.results for f in result.findings if f.severity is not Severity.INFO]

@@ -15,7 +15,7 @@ DOCUMENTS = sorted(
     [*CHECKOUT.glob("*.md"), *(CHECKOUT / "docs").glob("*.md"), CHECKOUT / "fixtures/README.md"]
 )
 LINKED = sorted([*DOCUMENTS, *(CHECKOUT / "docs").rglob("*.md"), *(CHECKOUT / "spec").rglob("*.md")])
-TAGS = frozenset(["bash", "console", "json", "mermaid", "python", "text", "yaml"])
+TAGS = frozenset(["bash", "console", "json", "mermaid", "python", "text", "toml", "yaml"])
 
 
 def short(path: Path) -> str:
