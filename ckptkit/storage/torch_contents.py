@@ -11,6 +11,8 @@ from ckptkit.model.inert import CodeFact
 from ckptkit.storage.probe import Probe
 from ckptkit.storage.torch_file import TorchFile
 
+PACKAGE = "torch-package"
+"""The container that is made to carry code."""
 _OBJECT_KINDS = frozenset(("instance", "reference"))
 
 
@@ -61,7 +63,7 @@ def read_torch(
         globals=torch.globals,
         dropped=found.dropped,
         notes=found.notes,
-        carries_code=objects and _only_objects(torch.code),
+        carries_code=torch.container == PACKAGE or (objects and _only_objects(torch.code)),
         bundle=bundle,
     )
 

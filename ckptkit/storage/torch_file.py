@@ -7,9 +7,11 @@ Source: torch 2.13.0, `torch/serialization.py` (`_save`, `_load`) and
 from dataclasses import dataclass, field
 
 from ckptkit.errors import CkptkitError, UnknownVersionError, UnreadableCheckpointError
+from ckptkit.model.finding import Verdict
+from ckptkit.model.inert import CodeFact
 from ckptkit.model.source import Source
 from ckptkit.model.tensor import Storage
-from ckptkit.storage.pickles import load
+from ckptkit.storage.pickles import Pickle, load
 from ckptkit.storage.pickles.torch_values import TypedStorage
 from ckptkit.storage.source import Window
 from ckptkit.storage.torch_legacy import from_legacy, is_legacy
@@ -89,24 +91,19 @@ def from_zip(archive: ZipArchive, *, where: str = "") -> TorchFile:
 
     Raises:
         UnreadableCheckpointError: A part is missing, malformed, or too short; or the archive is
-            TorchScript or a package, which have no state dict to read.
+            TorchScript, which has no state dict to read, or a package of several objects.
         UnknownVersionError: It is of a version that torch does not read either.
     """
     root = _root(archive)
     _refuse_programs(archive, root)
+    if f"{root}/data.pkl" not in archive.members:
+        return _from_package(archive, root, where)
     outside = next((name for name in archive.members if not name.startswith(f"{root}/")), None)
     if outside:
         raise _broken(archive, f"member {outside!r} lies outside the folder {root!r}")
     facts = _container_facts(archive, root)
     storages = _Storages(archive, f"{root}/data/", big_endian=_ORDERS[str(facts["byteorder"] or "little")])
-    name = f"{root}/data.pkl"
-    data = archive.read(name, MAX_PICKLE_BYTES)
-    try:
-        pickle = load(data, where=where or "data.pkl", persistent=storages.find)
-    except CkptkitError as error:
-        raise placed(error, archive.source.name) from error
-    if pickle.end != len(data):
-        raise _broken(archive, f"{len(data) - pickle.end} bytes behind the pickle in {name}")
+    pickle = _loaded(storages, f"{root}/data.pkl", where or "data.pkl")
     return TorchFile(
         pickle.root,
         "torch-zip",
@@ -115,6 +112,54 @@ def from_zip(archive: ZipArchive, *, where: str = "") -> TorchFile:
         pickle.code,
         tuple(typed.storage for typed in storages.found.values()),
         facts | storages.facts(root),
+    )
+
+
+def _loaded(storages: "_Storages", name: str, where: str) -> Pickle:
+    """Read the pickle that is the member `name`."""
+    archive = storages.archive
+    data = archive.read(name, MAX_PICKLE_BYTES)
+    try:
+        pickle = load(data, where=where, persistent=storages.find)
+    except CkptkitError as error:
+        raise placed(error, archive.source.name) from error
+    if pickle.end != len(data):
+        raise _broken(archive, f"{len(data) - pickle.end} bytes behind the pickle in {name}")
+    return pickle
+
+
+def _from_package(archive: ZipArchive, root: str, where: str) -> TorchFile:
+    """Read the one object of a `torch.package` archive; the Python sources in it are listed and not read.
+
+    Source: torch 2.13.0, `torch/package/package_exporter.py` (`save_pickle`, `_persistent_id`).
+    """
+    inside = {name: name.removeprefix(f"{root}/") for name in archive.members}
+    pickles = [
+        name for name, path in inside.items() if path.endswith(".pkl") and not path.startswith(".data/")
+    ]
+    if len(pickles) != 1:
+        named = ", ".join(inside[name] for name in pickles[:5]) or "none"
+        raise UnreadableCheckpointError(
+            f"is a torch.package archive with other than one pickled object: {named}",
+            where=archive.source.name,
+            fix=_SAVE_AGAIN,
+        )
+    order = _small(archive, f"{root}/byteorder")
+    if order not in (None, *_ORDERS):
+        raise _broken(archive, f"unknown byte order {order!r}")
+    storages = _Storages(archive, f"{root}/.data/", _ORDERS[order or "little"], ".storage")
+    (name,) = pickles
+    pickle = _loaded(storages, name, where or inside[name])
+    sources = tuple(CodeFact("code", path, path) for path in inside.values() if path.endswith(".py"))
+    code = pickle.verdict is Verdict.DATA_ONLY and sources
+    return TorchFile(
+        pickle.root,
+        "torch-package",
+        Verdict.CONTAINS_CODE if code else pickle.verdict,
+        pickle.globals,
+        (*pickle.code, *sources),
+        tuple(typed.storage for typed in storages.found.values()),
+        {"root_folder": root, "byteorder": order},
     )
 
 
@@ -128,12 +173,6 @@ def _refuse_programs(archive: ZipArchive, root: str) -> None:
     if f"{root}/constants.pkl" in archive.members:
         raise UnreadableCheckpointError(
             "is a TorchScript archive, a program and not a checkpoint",
-            where=archive.source.name,
-            fix=_SAVE_AGAIN,
-        )
-    if f"{root}/data.pkl" not in archive.members:
-        raise UnreadableCheckpointError(
-            "is a torch.package archive, a program and not a checkpoint",
             where=archive.source.name,
             fix=_SAVE_AGAIN,
         )
@@ -185,15 +224,19 @@ class _Storages:
     archive: ZipArchive
     prefix: str
     big_endian: bool
+    suffix: str = ""
     found: dict[str, TypedStorage] = field(default_factory=dict)
 
     def find(self, pid: object) -> object:
         """Return the storage that a persistent id names."""
+        match pid:
+            case (str(kind), cls, int(number), *rest) if self.suffix:  # a package counts its storages
+                pid = (kind, cls, str(number), *rest)
         named = parse_id(pid, self.archive.source.name)
         known = self.found.get(named.key)
         if known:
             return same_storage(known, named, self.archive.source.name)
-        source = self.archive.source_of(self.prefix + named.key)
+        source = self.archive.source_of(self.prefix + named.key + self.suffix)
         if source.size < named.nbytes:
             raise UnreadableCheckpointError(
                 f"storage of {source.size} bytes is named as one of {named.nbytes}", where=source.name
