@@ -47,8 +47,8 @@ PROFILES = (
     Profile("dueling", "for a plain chain with two heads: Q = V + A - mean of A"),
     Profile(
         "unpadded",
-        "for a plain chain: convolutions without padding, pooling, dilation and groups, whose strides never "
-        "grow from one to the next",
+        "for a plain chain: convolutions, not transposed, without padding, pooling, dilation and groups, whose "
+        "strides are at most their kernels and never grow from one to the next",
     ),
     Profile(
         "asteroids",

@@ -15,7 +15,7 @@ from ckptkit.recovery.sb3.policy import Policy
 
 NAME = "stable-baselines3"
 
-_BUILDERS = {
+BUILDERS = {
     "PPO": actor_critic.build,
     "A2C": actor_critic.build,
     "TRPO": actor_critic.build,
@@ -30,13 +30,16 @@ _BUILDERS = {
     "DDPG": off_policy.build,
     "ARS": linear_search.build,
 }
+"""What writes the graph of a policy, by algorithm."""
 NAMED = 5
 """Tensors that a question names before it breaks off."""
 
 
 def claims(checkpoint: Checkpoint) -> bool:
-    """Whether the checkpoint says that it is a Stable-Baselines3 agent."""
-    return checkpoint.model_config.get("system") == NAME
+    """Whether the checkpoint says that it is a Stable-Baselines3 agent, and which one."""
+    config = checkpoint.model_config
+    says_more = bool(config.keys() - {"system", "features_extractor"}) or bool(checkpoint.spaces)
+    return config.get("system") == NAME and says_more
 
 
 def recover(checkpoint: Checkpoint, hints: Hints) -> Recovered:
@@ -44,7 +47,7 @@ def recover(checkpoint: Checkpoint, hints: Hints) -> Recovered:
     algorithm = checkpoint.model_config.get("algorithm")
     named = checkpoint.model_config.get("policy_class")
     config = {"policy_class": Field(str(named), Status.PROVEN, ("data:policy_class",))} if named else {}
-    build = _BUILDERS.get(str(algorithm))
+    build = BUILDERS.get(str(algorithm))
     known = default_extractor(named, algorithm) is not None
     if build is None or not known or any(left_out(checkpoint, POLICY_CLASS)):
         return Recovered(family=NAME, config=config, questions=(_which(checkpoint, algorithm, named),))

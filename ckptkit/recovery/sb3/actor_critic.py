@@ -36,12 +36,17 @@ def build(policy: Policy) -> None:
 
 
 def _features(policy: Policy) -> tuple[str, str]:
-    """Return the features of policy and value; before 1.7 there is one extractor for both."""
+    """Return the features of policy and value; before 1.7 there is one extractor for both.
+
+    From 1.7 the first two are one module, of which a format without storages may keep either name.
+    """
     builder = policy.builder
-    features = policy.features("features_extractor")
+    names = ("features_extractor", "pi_features_extractor")
+    own = [name for name in names if builder.has(f"{name}.")] or names[:1]
+    features = policy.features(own[0])
     if not builder.has("vf_features_extractor."):
         return features, features
-    pi, vf = policy.features("pi_features_extractor"), policy.features("vf_features_extractor")
+    pi, vf = policy.features(own[-1]), policy.features("vf_features_extractor")
     evidence = f"vf_features_extractor {'shares the storages' if pi == vf else 'has its own storages'}"
     policy.prove("share_features_extractor", pi == vf, evidence)
     return pi, vf
@@ -72,7 +77,9 @@ def _exploration(policy: Policy, features: str) -> None:
 
 def _action(policy: Policy, head: str, *, masked: bool) -> None:
     builder, space = policy.builder, policy.space("action")
-    if space["type"] == "Box":
+    if policy.raw:
+        builder.outputs["mean_actions" if "log_std" in builder.tensors else "logits"] = head
+    elif space["type"] == "Box":
         heads.expect_rows(builder, head, heads.count(space))
         builder.outputs |= {"action": _box(policy, head), "mean_actions": head}
     elif space["type"] == "MultiBinary" and not masked:

@@ -28,14 +28,16 @@ def build(policy: Policy) -> None:
         squashed = _deterministic(policy, "actor")
         if builder.has("actor_target."):
             _deterministic(policy, "actor_target")
-        heads.expect_rows(builder, squashed.removesuffix("/tanh"), heads.count(space))
+        head = squashed.removesuffix("/tanh")
     else:
         mean, head = _gaussian(policy, norm)
-        heads.expect_rows(builder, head, heads.count(space))
         builder.outputs["mean_actions"] = mean
         squashed = builder.add("Tanh", mean, name="action/tanh")
-    action = heads.unscale(builder, squashed, space)
-    builder.outputs = {"action": action, **builder.outputs}
+    if policy.raw:
+        builder.outputs.setdefault("mean_actions", squashed)
+    else:
+        heads.expect_rows(builder, head, heads.count(space))
+        builder.outputs = {"action": heads.unscale(builder, squashed, space), **builder.outputs}
     _critics(policy, squashed, norm)
     _record(policy)
 

@@ -33,6 +33,7 @@ class Policy:
         config: Fields found so far.
         assumed: Fields that a profile supplied, one line each.
         parts: Float observations by key; "" where the space is no Dict.
+        raw: Whether nothing says the action space, so that the heads are all that there is to give.
     """
 
     checkpoint: Checkpoint
@@ -42,6 +43,7 @@ class Policy:
     config: dict[str, Field] = field(default_factory=dict)
     assumed: list[str] = field(default_factory=list)
     parts: dict[str, str] = field(default_factory=dict)
+    raw: bool = False
     _features: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -85,9 +87,14 @@ class Policy:
             key: Which one.
             kinds: Space types that the algorithm takes; any where left out.
 
+        Returns:
+            Nothing of the `action` space of a policy that is `raw`.
+
         Raises:
             ArchitectureError: The file does not say it, or no such algorithm takes it.
         """
+        if self.raw and key == "action":
+            return {}
         space = self.checkpoint.spaces.get(key)
         if not isinstance(space, Mapping) or "type" not in space:
             raise ArchitectureError(f"what is the {key} space? the file does not say it")

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ckptkit.errors import ArchitectureError
+from ckptkit.model.inert import ClassRef
 from ckptkit.model.recovered import Field, Status
 from ckptkit.recovery.builder import GraphBuilder
 from ckptkit.recovery.sb3 import blocks
@@ -65,21 +66,25 @@ def build(policy: "Policy", prefix: str, found: "Named") -> str:
     """
     normed = policy.builder.has(f"{prefix}.linear.1.")
     proven = _check_code(policy, found, normed)
-    if not (proven or _names_system(found) or PROFILE in policy.hints.assume):
+    if not (proven or names_system(found.cls, found.source) or PROFILE in policy.hints.assume):
         question = f"is {found.cls} the LinearQNet of RL-Snake? the file does not name that system"
         raise ArchitectureError(f"{question}; --assume {PROFILE} takes it as such")
-    x = _layers(policy, prefix, normed)
+    if "" not in policy.parts:
+        raise ArchitectureError(f"which features extractor is it? {CLASS} takes no Dict observations")
+    x = blocks.flatten(policy.builder, policy.parts[""])
+    x = layers(policy.builder, f"{prefix}.linear", x, normed=normed)
     told = _told(policy.builder, f"{prefix}.linear")
     _compare(found, told)
     policy.config |= told | _words(found, proven=proven, normed=normed)
-    line = f"features_extractor = {_layout(normed)} (profile {PROFILE})"
+    line = f"features_extractor = {layout(normed)} (profile {PROFILE})"
     if line not in policy.assumed:
         policy.assumed.append(line)
     return x
 
 
-def _names_system(found: "Named") -> bool:
-    return PACKAGE in found.cls.module.split(".") or found.source in SIDECARS
+def names_system(cls: ClassRef, source: str) -> bool:
+    """Whether a class's own path, or the file that names it, is RL-Snake's."""
+    return PACKAGE in cls.module.split(".") or source in SIDECARS
 
 
 def _check_code(policy: "Policy", found: "Named", normed: bool) -> bool:
@@ -102,18 +107,25 @@ def _check_code(policy: "Policy", found: "Named", normed: bool) -> bool:
     return True
 
 
-def _layers(policy: "Policy", prefix: str, normed: bool) -> str:
-    if "" not in policy.parts:
-        raise ArchitectureError(f"which features extractor is it? {CLASS} takes no Dict observations")
-    builder = policy.builder
-    x = blocks.flatten(builder, policy.parts[""])
+def layers(builder: GraphBuilder, path: str, x: str, *, normed: bool) -> str:
+    """Add the Sequential at `path` to a flat `x`.
+
+    Args:
+        builder: Where to add.
+        path: Its module path.
+        x: Value that it takes.
+        normed: Whether it is of the earlier class.
+
+    Raises:
+        ArchitectureError: Its layers are at other indices.
+    """
     if not normed:
-        return blocks.mlp(builder, f"{prefix}.linear", x, relu, tail=True)
-    found = builder.indices(f"{prefix}.linear")
+        return blocks.mlp(builder, path, x, relu, tail=True)
+    found = builder.indices(path)
     if found != [index for i in range(len(found) // 2) for index in (4 * i, 4 * i + 1)]:
-        raise ArchitectureError(f"what is {prefix}.linear? no {CLASS} has layers at {found}")
+        raise ArchitectureError(f"what is {path}? no {CLASS} has layers at {found}")
     for index in found[::2]:
-        x = _normed_layer(builder, f"{prefix}.linear", index, x)
+        x = _normed_layer(builder, path, index, x)
     return x
 
 
@@ -125,7 +137,8 @@ def _normed_layer(builder: GraphBuilder, path: str, index: int, x: str) -> str:
     return builder.add("ReLU", x, name=f"{path}.{index + 2}")
 
 
-def _layout(normed: bool) -> str:
+def layout(normed: bool) -> str:
+    """Return in words what the profile says of the class, or of the earlier one."""
     order = "Linear, LayerNorm, ReLU, Dropout" if normed else "Linear, ReLU"
     return f"Flatten, then {order} for each layer"
 
@@ -165,5 +178,5 @@ def _words(found: "Named", *, proven: bool, normed: bool) -> dict[str, Field]:
     return {
         "features_extractor_class": Field(str(found.cls), Status.PROVEN, (found.source,)),
         "features_extractor_activation": sure,
-        "features_extractor_layout": Field(_layout(normed), Status.ASSUMED, profile),
+        "features_extractor_layout": Field(layout(normed), Status.ASSUMED, profile),
     }
