@@ -23,7 +23,7 @@ class Component(nn.Module):
         return self._net(x)
 
 
-class Normalizer(nn.Module):
+class ObservationNormalizer(nn.Module):
     """Divides each layer of the grid by a number."""
 
     def __init__(self, channels: int) -> None:
@@ -34,7 +34,7 @@ class Normalizer(nn.Module):
         return x / self.obs_norm
 
 
-class Memory(nn.Module):
+class LSTM(nn.Module):
     """The LSTM, under the attribute that a release gives it."""
 
     def __init__(self, size: int, hidden: int, layers: int, attribute: str) -> None:
@@ -47,7 +47,7 @@ class Memory(nn.Module):
         return y[0], states
 
 
-class Embeds(nn.Module):
+class ActionEmbedding(nn.Module):
     """Embeddings of all actions that an agent has met, and which of them are active."""
 
     def __init__(self, rows: int, width: int, active: Sequence[int] | None) -> None:
@@ -57,7 +57,7 @@ class Embeds(nn.Module):
         self._net = nn.Embedding(rows, width)
 
 
-class SingleHead(nn.Module):
+class MettaActorSingleHead(nn.Module):
     """`MettaActorSingleHead`; `axes` 2 is its later form."""
 
     def __init__(self, hidden: int, width: int, axes: int) -> None:
@@ -69,7 +69,7 @@ class SingleHead(nn.Module):
         return torch.tanh(x @ self.W.reshape(self.W.shape[-2:])) @ keys.T + self.bias
 
 
-class BigHead(nn.Module):
+class MettaActorBig(nn.Module):
     """`MettaActorBig`."""
 
     def __init__(self, hidden: int, width: int, forms: int, mlp: int) -> None:
@@ -107,7 +107,9 @@ class Brain(nn.Module):
     ) -> None:
         super().__init__()
         *widths, full, encoded, critic, actor = sizes
-        parts: dict[str, nn.Module] = {"obs_normalizer": Normalizer(channels)} if normalized else {}
+        parts: dict[str, nn.Module] = (
+            {"obs_normalizer": ObservationNormalizer(channels)} if normalized else {}
+        )
         before, places = channels, side
         for index, (kernel, stride) in enumerate(zip(kernels, strides, strict=True)):
             layer = nn.Conv2d(before, widths[index], kernel, stride)
@@ -116,14 +118,16 @@ class Brain(nn.Module):
         between = activation() if activation is not None else None
         parts["fc1"] = Component(nn.Linear(before * places * places, full), between)
         parts["encoded_obs"] = Component(nn.Linear(full, encoded), nn.ReLU())
-        parts["_core_"] = Memory(encoded, hidden, layers, attribute)
+        parts["_core_"] = LSTM(encoded, hidden, layers, attribute)
         parts["critic_1"] = Component(nn.Linear(hidden, critic), nn.Tanh())
         parts["_value_"] = Component(nn.Linear(critic, 1), None)
         parts["actor_1"] = Component(nn.Linear(hidden, actor), nn.ReLU())
         if head:
-            parts["_action_embeds_"] = Embeds(rows, width, active)
+            parts["_action_embeds_"] = ActionEmbedding(rows, width, active)
             big, axes = head == "big", 2 if head == "flat" else 3
-            parts["_action_"] = BigHead(actor, width, 3, 5) if big else SingleHead(actor, width, axes)
+            parts["_action_"] = (
+                MettaActorBig(actor, width, 3, 5) if big else MettaActorSingleHead(actor, width, axes)
+            )
         self.shape = (channels, side, side)
         self.components = nn.ModuleDict(parts)
 

@@ -243,3 +243,38 @@ def test_settings_of_other_places_prove_nothing(tmp_path: Path) -> None:
     assert found.graph is None
     assert found.config["cnn1.stride"].status is Status.UNKNOWN
     assert found.config["cnn2.stride"].status is Status.PROVEN
+
+
+class Squared(nn.Module):
+    """A component that computes something else from the very same tensors."""
+
+    def __init__(self, other: nn.Module) -> None:
+        super().__init__()
+        self.W, self.bias = other.W, other.bias
+
+
+def test_a_component_of_another_class_is_asked_about(tmp_path: Path) -> None:
+    made = Brain()
+    assert recovery.recover(save(made, tmp_path / "own.pt"), ASSUMED).graph is not None
+    made.components["_action_"] = Squared(made.components["_action_"])
+    found = recovery.recover(save(made, tmp_path / "other.pt"), ASSUMED)
+    assert found.graph is None
+    assert "what does components._action_ (tests.recovery.test_metta.Squared) do?" in open_words(found)
+
+
+JUNK: list[object] = [None, 3, "x", [1], {"a": 1}, {1: {"class": 2, "attrs": 3}}]
+SETTINGS: list[object] = [{"stride": value, "padding": value, "groups": value} for value in JUNK]
+
+
+@pytest.mark.parametrize("junk", [*JUNK, *SETTINGS])
+def test_junk_beside_the_weights_is_answered_without_an_exception(tmp_path: Path, junk: object) -> None:
+    checkpoint = save(Brain().state_dict(), tmp_path / "model.pt")
+    places = ["", "components", "components._obs_", "components.cnn1._net", "components.cnn1._net.0"]
+    modules = {place: {"class": junk, "attrs": junk} for place in places}
+    words = [{"modules": junk}, {"modules": dict.fromkeys(places, junk)}, {"modules": modules}]
+    words += [{"model_type": junk}, {"agent_attributes": junk}, {"agent_attributes": {"hidden_size": junk}}]
+    words += [{"action_names": junk}, {"metadata": {"action_names": junk}}, {"class_path": junk}]
+    grid = {"components._obs_": {"attrs": {"out_width": junk, "out_height": junk, "num_layers": junk}}}
+    for config in (*words, {"modules": grid}):
+        found = recovery.recover(replace(checkpoint, model_config=config, training_info=config), ASSUMED)
+        assert found.family == "metta"

@@ -13,6 +13,10 @@ from ckptkit.recovery.metta.units import Unit
 USUAL, CRITIC = "ReLU", "Tanh"
 SILENT = ("_obs_", "obs_flattener")
 """Components without tensors whose work the graph does, or stands behind."""
+CLASSES = {"obs_normalizer": "ObservationNormalizer", "_action_embeds_": "ActionEmbedding", "_core_": "LSTM"}
+"""Classes of components that compute by themselves."""
+BARE = "torch.nn.modules.module.Module"
+"""A class that computes nothing, and so says nothing."""
 FIRST, LAST = "0", "1"
 ASK = (
     "which activations, strides and order has it? no file names the system that made it (give --assume "
@@ -30,7 +34,7 @@ def recover(name: str, reading: Reading, checkpoint: Checkpoint, hints: Hints) -
     shape = grid(reading, found, described, findings)
     activations = {unit.name: _activation(unit, described, findings) for unit in reading.units}
     findings.supply("sources", "default")
-    _strangers(reading, described, findings)
+    _components(reading, described, findings)
     if not findings.profile:
         findings.questions.insert(0, ASK)
     settled = network.Settled(shape, found, activations)
@@ -79,10 +83,14 @@ def _activation(unit: Unit, described: Described, findings: Findings) -> str | N
     return found
 
 
-def _strangers(reading: Reading, described: Described, findings: Findings) -> None:
-    """Ask what components without tensors do that are not of the default brain."""
+def _components(reading: Reading, described: Described, findings: Findings) -> None:
+    """Ask what components of a pickled agent do that are not those of the default brain."""
     known = {name.partition(".")[0] for name in reading.names.tensors} | set(SILENT)
+    head = "MettaActorBig" if reading.head is not None and reading.head.big else "MettaActorSingleHead"
+    classes = {**CLASSES, "_action_": head}
     for name in described.children(""):
-        if name not in known:
+        kind = described.kind(name)
+        usual = classes.get(name, kind.rpartition(".")[2])
+        if name not in known or (kind != BARE and kind.rpartition(".")[2] != usual):
             own = described.own(name)
-            findings.ask(f"what does {own} ({described.kind(name)}) do? no {findings.family} network has it")
+            findings.ask(f"what does {own} ({kind}) do? no {findings.family} network has it")

@@ -1,6 +1,6 @@
 """What a file says of MettaAgent beside its tensors: settings of pickled modules, and metadata."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.recovery.canonical import Canonical
@@ -26,7 +26,6 @@ PLAIN = frozenset(
 """Activations of `torch.nn` without a number to choose."""
 MODULES = ("torch.nn.modules.activation", "torch.nn.modules.linear")
 NAMES = "action_names"
-MOST_DEPTH = 4
 MOST_NAMES = 1 << 12
 
 
@@ -38,7 +37,8 @@ class Described:
     """
 
     def __init__(self, checkpoint: Checkpoint, names: Canonical) -> None:
-        self.modules = _mapping(checkpoint.model_config.get("modules"))
+        modules = _mapping(checkpoint.model_config.get("modules"))
+        self.modules = {str(path): settings for path, settings in modules.items()}
         self._prefix = names.prefix
         self._config = checkpoint.model_config
 
@@ -79,23 +79,20 @@ def names_system(checkpoint: Checkpoint) -> bool:
     config = checkpoint.model_config
     classes = [str(_mapping(one).get("class", "")) for one in _mapping(config.get("modules")).values()]
     classes.append(str(config.get("class_path", "")))
-    return config.get("model_type") in TYPES or any(name.startswith(PACKAGES) for name in classes)
+    return str(config.get("model_type")) in TYPES or any(name.startswith(PACKAGES) for name in classes)
 
 
 def action_names(checkpoint: Checkpoint) -> dict[str, list[str]]:
     """Return each list of action names that the file has, by its place."""
-    trees = (checkpoint.training_info, {k: v for k, v in checkpoint.model_config.items() if k != "modules"})
-    return {place: names for tree in trees for place, names in _lists(tree, "", 0)}
-
-
-def _lists(tree: object, path: str, depth: int) -> Iterator[tuple[str, list[str]]]:
-    for key, value in _mapping(tree).items():
-        place = f"{path}.{key}" if path else key
-        if key == NAMES and isinstance(value, list | tuple) and 0 < len(value) <= MOST_NAMES:
-            if all(isinstance(name, str) for name in value):
-                yield place, [str(name) for name in value]
-        elif depth < MOST_DEPTH:
-            yield from _lists(value, place, depth + 1)
+    found: dict[str, list[str]] = {}
+    for tree in (checkpoint.training_info, checkpoint.model_config):
+        trees = {"": tree} | {f"{key}.": value for key, value in tree.items() if isinstance(value, Mapping)}
+        for place, entries in trees.items():
+            names = entries.get(NAMES)
+            listed = names if isinstance(names, list | tuple) and len(names) <= MOST_NAMES else ()
+            if listed and all(isinstance(name, str) for name in listed):
+                found[f"{place}{NAMES}"] = [str(name) for name in listed]
+    return found
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -121,11 +121,13 @@ def _open(reading: Reading, others: list[list[int]], findings: Findings) -> tupl
 def _shaper(reading: Reading, described: Described) -> tuple[int, ...] | None:
     """Return the grid that the pickled component `_obs_` makes of tokens."""
     settings = described.settings("_obs_")
-    sides = [settings.get("out_width"), settings.get("out_height")]
-    if not all(isinstance(side, int) for side in sides):
-        return None
-    layers = settings.get("num_layers", reading.channels)
-    return tuple(int(str(size)) for size in (layers, *sides))
+    said = [
+        settings.get("num_layers", reading.channels),
+        settings.get("out_width"),
+        settings.get("out_height"),
+    ]
+    sizes = [size for size in said if isinstance(size, int)]
+    return tuple(sizes) if len(sizes) == len(said) else None
 
 
 def _even(places: int, found: tuple[Window, ...]) -> list[tuple[int, int]]:
