@@ -42,8 +42,9 @@ format: $(READY) ## let ruff mend what it can
 demo: $(READY) ## look into, convert and check a checkpoint that its library no longer opens
 	PATH="$(abspath $(BIN)):$$PATH" sh docs/demo.sh
 
-bench: $(READY) ## measure against what people use today
+bench: $(READY) ## measure against what people use today, and recovery against the truth
 	for each in benchmarks/bench_*.py; do $(BIN)/python "$$each" || exit 1; done
+	$(BIN)/python -m benchmarks.recovery --failures
 
 fixtures: $(READY) ## write every fixture anew
 	for each in fixtures/make_*.py; do $(BIN)/python "$$each" || exit 1; done

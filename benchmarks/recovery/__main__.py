@@ -16,7 +16,7 @@ from benchmarks.recovery.table import document, table
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Score what ckptkit says of networks that are known.")
-    parser.add_argument("--every", type=int, default=1, help="take each N-th network")
+    parser.add_argument("--every", type=int, default=1, help="take each N-th network of a kind")
     parser.add_argument("--kind", default="", help="take the kinds with this word in their name")
     parser.add_argument("--failures", action="store_true", help="list what is not as it has to be")
     parser.add_argument("-o", "--output", type=Path, help="write the table as a document")

@@ -17,16 +17,16 @@ class Case:
     Attributes:
         id: Kind, number of the network, and what was changed.
         kind: Row of the scorecard.
-        family: Which family has to claim it; empty where the generic recoverer has to.
+        family: Which family has to claim it.
         variant: What was changed.
         header: The state dict.
         truth: By the family's field names.
         refused: Whether the family must not take it.
         stranger: Whether a tensor was added that no network has.
-        assume: The profile that settles what weights cannot tell; empty where none is needed.
+        changed: The tensor whose shape was changed; empty where none was.
+        assume: Profiles that settle what weights cannot tell.
         input_shape: What the user has to say of the input.
         beside: Entries of the file beside its weights.
-        modules: For the generic recoverer: type and attributes of each layer by path.
     """
 
     id: str
@@ -37,10 +37,10 @@ class Case:
     truth: Mapping[str, Truth]
     refused: bool
     stranger: bool
-    assume: str
+    changed: str
+    assume: tuple[str, ...]
     input_shape: tuple[int, ...] | None
     beside: Mapping[str, Any]
-    modules: Mapping[str, Any]
 
     @property
     def tied(self) -> bool:
@@ -61,10 +61,10 @@ def case(network: Network, number: int, variant: Variant) -> Case:
         truth=variant.truth,
         refused=variant.refused,
         stranger=variant.stranger,
+        changed=variant.changed,
         assume=network.assume,
         input_shape=tuple(shape.value) if shape and network.input_shape else network.input_shape,
         beside=network.beside,
-        modules=network.modules,
     )
 
 
@@ -81,6 +81,7 @@ def loads(line: str) -> Case:
     plain = json.loads(line)
     plain["header"] = from_json(plain["header"])
     plain["truth"] = {name: Truth(value, grade) for name, (value, grade) in plain["truth"].items()}
+    plain["assume"] = tuple(plain["assume"])
     if plain["input_shape"] is not None:
         plain["input_shape"] = tuple(plain["input_shape"])
     return Case(**plain)

@@ -35,16 +35,15 @@ class Network:
 
     Attributes:
         kind: Row of the scorecard.
-        family: Id of the family that has to claim it; empty where the generic recoverer has to.
+        family: Id of the family that has to claim it.
         config: What the constructor takes.
         make: The constructor.
         truth: Truth of a configuration, by the family's field names.
         others: Configurations whose state dict could have an axis of the given size instead.
         droppable: Suffixes of tensors that a file may lack.
-        assume: The profile that the user has to name.
+        assume: Profiles that the user has to name.
         input_shape: What the user has to say of the input; None where nothing.
         beside: Entries that the file has beside its weights.
-        modules: For the generic recoverer: type and attributes of each layer by path.
     """
 
     kind: str
@@ -54,10 +53,9 @@ class Network:
     truth: Callable[[Config], Mapping[str, Truth]]
     others: Callable[[Config, int], Iterator[Config]] = lambda *_: iter(())
     droppable: Sequence[str] = ()
-    assume: str = ""
+    assume: tuple[str, ...] = ()
     input_shape: tuple[int, ...] | None = None
     beside: Mapping[str, Any] = field(default_factory=dict)
-    modules: Mapping[str, Any] = field(default_factory=dict)
 
     def header(self, config: Config | None = None) -> dict[str, Entry]:
         """Return the state dict of the network, or of one with another configuration."""

@@ -42,7 +42,7 @@ class NoisyLinear(nn.Module):
 class Dqn(nn.Module):
     """The network."""
 
-    def __init__(  # noqa: PLR0913
+    def __init__(  # noqa: PLR0913 - one parameter a hyper-parameter
         self,
         *,
         shape: tuple[int, int, int],
@@ -139,7 +139,7 @@ def network(kind: str, config: dict[str, Any]) -> Network:
         truth=truth,
         others=others,
         droppable=("epsilon_input", "epsilon_output"),
-        assume="asteroids",
+        assume=("asteroids",),
         input_shape=config["shape"],
     )
 
@@ -164,6 +164,6 @@ def stated(config: dict[str, Any]) -> Network:
         truth=lambda one: told if one is config else {},
         others=lambda _config, _size: iter(()),  # it would not be the one that the file states
         beside={"model_config": words},
-        assume="",
+        assume=(),
         input_shape=None,
     )

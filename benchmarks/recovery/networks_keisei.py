@@ -113,6 +113,6 @@ def network(kind: str, make: type[nn.Module], config: Config, era: str) -> Netwo
         truth=lambda one: truth(one, era),
         others=others,
         droppable=("num_batches_tracked",),
-        assume="keisei",
+        assume=("keisei",),
         beside=ERAS[era],
     )

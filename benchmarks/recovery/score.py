@@ -15,6 +15,8 @@ from ckptkit import recovery
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.recovered import Field, Hints, Recovered, Status
 
+GENERIC = "generic"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -82,8 +84,7 @@ def score(case: Case, folder: Path) -> Outcome:
         milliseconds=None if case.tied or case.beside else timed(path),
     )
     if case.refused:
-        taken = [found.graph is not None or found.family == case.family for found in (bare, hinted)]
-        return replace(outcome, accepted=any(taken))
+        return replace(outcome, accepted=any(taken(case, found) for found in (bare, hinted)))
     rows = [row for found in (bare, hinted) for row in compared(case.truth, found.config)]
     told = [(name, grade, verdict) for name, grade, verdict in compared(case.truth, bare.config)]
     return replace(
@@ -97,8 +98,13 @@ def score(case: Case, folder: Path) -> Outcome:
             if truth.grade == WITHIN and name in bare.config
         ),
         unexplained=unique(n for found in (bare, hinted) for n in found.unexplained if n != STRANGER),
-        open_questions=hinted.questions if hinted.graph is None and not case.stranger else (),
+        open_questions=hinted.questions if hinted.graph is None and wired(case) else (),
     )
+
+
+def wired(case: Case) -> bool:
+    """Whether one who says what weights cannot tell has to get a graph."""
+    return not case.stranger and case.family != GENERIC
 
 
 def opened(case: Case, path: Path) -> Checkpoint:
@@ -116,7 +122,7 @@ def opened(case: Case, path: Path) -> Checkpoint:
 
 def hints(case: Case) -> Hints:
     """Return what a user who knows the network says."""
-    return Hints(case.input_shape, (case.assume,) if case.assume else ())
+    return Hints(case.input_shape, case.assume)
 
 
 def timed(path: Path) -> float:
@@ -124,6 +130,18 @@ def timed(path: Path) -> float:
     start = time.perf_counter()
     ckptkit.recover(path)
     return (time.perf_counter() - start) * 1000
+
+
+def taken(case: Case, found: Recovered) -> bool:
+    """Whether a state dict that is no network of its kind was taken for one.
+
+    The generic recoverer takes any; there the layer that contradicts itself must not pass for one.
+    """
+    if case.family != GENERIC:
+        return found.graph is not None or found.family == case.family
+    layers = [one for name, one in found.config.items() if name.startswith("modules.")]
+    own = [one.status for one in layers if case.changed in one.evidence]
+    return found.graph is not None or any(status is not Status.UNKNOWN for status in own)
 
 
 def compared(truth: Mapping[str, Truth], config: Mapping[str, Field]) -> list[tuple[str, str, str]]:
@@ -152,9 +170,9 @@ def unnamed(case: Case, found: Recovered) -> tuple[str, ...]:
     Without a graph only a file that nobody claims can be judged: then every tensor is unexplained.
     """
     if found.graph is None:
-        named = set(found.unexplained)
+        named = {*found.unexplained, *(name for one in found.config.values() for name in one.evidence)}
         missing = [STRANGER] if case.stranger else []
-        if not found.family:
+        if found.family in ("", GENERIC):
             missing = list(case.header)
         return tuple(name for name in missing if name not in named)
     paths = {path for layer in found.graph.layers for path in (layer.name, *layer.aliases)}

@@ -1,9 +1,12 @@
 """Outcomes as a table, one row for each kind of network."""
 
+import platform
 import statistics
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 
-from benchmarks.recovery.score import Outcome
+from benchmarks.recovery.score import Outcome, wired
+from ckptkit.version import __version__
 
 Group = Sequence[Outcome]
 NONE = "-"
@@ -27,7 +30,7 @@ def within(group: Group) -> str:
 
 def graphs(group: Group) -> str:
     """Return how many get a graph from one who knows what weights cannot tell."""
-    return share([not one.open_questions for one in valid(group) if not one.case.stranger])
+    return share([not one.open_questions for one in valid(group) if wired(one.case)])
 
 
 def share(fine: Sequence[bool]) -> str:
@@ -74,19 +77,52 @@ def table(outcomes: Group) -> str:
 
 def changes(outcomes: Group) -> str:
     """Return Markdown: a row for each change."""
-    names = list(dict.fromkeys(change(one) for one in outcomes))
+    names = list(dict.fromkeys(one.case.variant for one in outcomes))
     lines = ["| change | files | as it has to be |", "|---|---|---|"]
     for name in names:
-        group = [one for one in outcomes if change(one) == name]
+        group = [one for one in outcomes if one.case.variant == name]
         lines.append(f"| {name} | {len(group)} | {share([not one.failures for one in group])} |")
     return "\n".join(lines)
 
 
-def change(one: Outcome) -> str:
-    """Return what was changed."""
-    return one.case.variant
+TEXT = """# Scorecard of recovery
+
+What `ckptkit recover` says of {files} state dicts whose networks are known: {networks} networks over grids of
+hyper-parameters, each as made and changed. The truth is what the constructor was given. This page is what
+`python -m benchmarks.recovery -o docs/recovery-scorecard.md` wrote with ckptkit {version}, torch {torch},
+Stable-Baselines3 {sb3} and Python {python}.
+
+{kinds}
+
+- *exact where told*: files of which every field that a state dict tells is proven and right. What it tells is
+  defined in [the specification](../spec/recovery.md#what-a-state-dict-can-say).
+- *truth within*: files of which every field that it leaves a set for has the truth among its candidates.
+- *proven and wrong*: files with a field that is called proven and is not what the network was made with.
+- *wrong family*: files that another family claims, or none. *Unexplained keys*: tensors of a whole network
+  that are said to have no place. *Keys not named*: tensors that neither the graph nor a list mentions.
+- *candidates*: how many values are given for a field of which the state dict leaves a set.
+- *graph when told the rest*: files that become a graph for one who names the profile and the shape of the
+  input. Of a generic network the modules are what is recovered, and not how they are wired.
+- *mutated*: files with one shape changed so that no network of the kind has it, by the constructor's word; a
+  change that gives another network of the kind counts as that one. Of a generic network, one vector of a
+  layer is too long; accepted is where that layer still passes for one.
+- *ms*: `ckptkit.recover` on a safetensors file, in a process that never imports torch.
+
+## By change
+
+{changes}
+"""
 
 
 def document(outcomes: Group) -> str:
     """Return the scorecard as a document."""
-    return table(outcomes)
+    return TEXT.format(
+        files=f"{len(outcomes):,}",
+        networks=sum(one.case.variant == "as made" for one in outcomes),
+        version=__version__,
+        torch=version("torch"),
+        sb3=version("stable-baselines3"),
+        python=platform.python_version(),
+        kinds=table(outcomes),
+        changes=changes(outcomes),
+    )

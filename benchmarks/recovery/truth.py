@@ -1,11 +1,15 @@
 """Whether a value that ckptkit gives is the true one, or one of a set that it gives."""
 
+import math
 import struct
 from collections.abc import Mapping, Sequence
 
 
 def equal(said: object, true: object) -> bool:
-    """Whether two values are the same, lists and tuples alike, floats as float32 holds them."""
+    """Whether two values are the same: lists and tuples alike, floats as float32 holds them.
+
+    Layers are compared by their type and the attributes that both give.
+    """
     if isinstance(said, bool) or isinstance(true, bool):
         return said is true
     if isinstance(said, int | float) and isinstance(true, int | float):
@@ -13,8 +17,18 @@ def equal(said: object, true: object) -> bool:
     if isinstance(said, list | tuple) and isinstance(true, list | tuple):
         return len(said) == len(true) and all(equal(a, b) for a, b in zip(said, true, strict=True))
     if isinstance(said, Mapping) and isinstance(true, Mapping):
-        return said.keys() == true.keys() and all(equal(said[name], true[name]) for name in said)
+        if not counted(said, true):
+            return False
+        return said.get("type") == true.get("type") and all(
+            equal(said[name], true[name]) for name in said.keys() & true.keys()
+        )
     return said == true
+
+
+def counted(said: Mapping[str, object], true: Mapping[str, object]) -> bool:
+    """Whether what a set gives as a sum or product alone is that of the true sizes."""
+    sums = said.get("sum") in (None, sum(true.get("nvec", ())))
+    return sums and said.get("product") in (None, math.prod(true.get("shape", ())))
 
 
 def single(number: float) -> float:
@@ -33,6 +47,8 @@ def inside(true: object, run: Mapping[str, object]) -> bool:
         sides = (run["height"], run["width"])
         fits = [low <= size <= high for size, (low, high) in zip(true[1:], sides, strict=True)]
         return true[0] == run.get("channels", true[0]) and all(fits)
+    if run.keys() == {"product"} and isinstance(true, list | tuple):
+        return math.prod(true) == run["product"]
     if not isinstance(true, int | float) or not {"below", "above", "at_least"} & run.keys():
         return False
     low = true > run["above"] if "above" in run else true >= run.get("at_least", true)

@@ -1,6 +1,7 @@
 """Changes to a state dict that must change nothing, and changes that must be noticed."""
 
 import random
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -23,6 +24,7 @@ class Variant:
         truth: Truth of each field, by the family's field names.
         refused: Whether the family must not take it: no network of it has these tensors.
         stranger: Whether a tensor was added that no network has.
+        changed: The tensor whose shape was changed; empty where none was.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Variant:
     truth: Mapping[str, Truth]
     refused: bool = False
     stranger: bool = False
+    changed: str = ""
 
 
 def variants(network: Network, seed: str) -> Iterator[Variant]:
@@ -53,7 +56,10 @@ def variants(network: Network, seed: str) -> Iterator[Variant]:
     stranger = {**header, STRANGER: Entry("F32", (3, 7))}
     yield Variant("stranger added", stranger, truth, stranger=True)
     for _ in range(MUTATIONS):
-        yield mutated(network, header, chance)
+        if network.family == "generic":
+            yield contradicting(header, chance)
+        else:
+            yield mutated(network, header, chance)
 
 
 def renamed(header: Mapping[str, Entry], prefix: str) -> dict[str, Entry]:
@@ -86,10 +92,10 @@ def _cast(network: Network, header: Mapping[str, Entry], dtype: str) -> Iterator
 def _tied(
     header: Mapping[str, Entry], truth: Mapping[str, Truth], chance: random.Random
 ) -> Iterator[Variant]:
-    """Let two tensors that are alike share one storage."""
+    """Let two weights that are alike share one storage."""
     groups: dict[Entry, list[str]] = {}
     for name, one in header.items():
-        if one.values is None and not one.tied and one.shape:
+        if one.values is None and not one.tied and len(one.shape) > 1:
             groups.setdefault(one, []).append(name)
     pairs = [names for names in groups.values() if len(names) > 1]
     if pairs:
@@ -116,7 +122,18 @@ def mutated(network: Network, header: Mapping[str, Entry], chance: random.Random
             continue  # the constructor takes no such size
         if same:
             return Variant("mutated into another", changed, network.truth(config))
-    return Variant("shape mutated", changed, {}, refused=True)
+    return Variant("shape mutated", changed, {}, refused=True, changed=name)
+
+
+def contradicting(header: Mapping[str, Entry], chance: random.Random) -> Variant:
+    """Make one vector of a layer longer by one than what else the layer has."""
+    paths = Counter(name.rpartition(".")[0] for name in header)
+    names = [
+        name for name, one in header.items() if len(one.shape) == 1 and paths[name.rpartition(".")[0]] > 1
+    ]
+    name = chance.choice(names)
+    longer = replace(header[name], shape=(header[name].shape[0] + 1,))
+    return Variant("shape mutated", {**header, name: longer}, {}, refused=True, changed=name)
 
 
 def _alike(one: Mapping[str, Entry], other: Mapping[str, Entry]) -> bool:

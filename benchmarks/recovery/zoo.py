@@ -7,6 +7,7 @@ import argparse
 import importlib
 import pkgutil
 import sys
+from collections import Counter
 from collections.abc import Iterator
 
 import benchmarks.recovery
@@ -26,13 +27,16 @@ def cases(every: int = 1, kind: str = "") -> Iterator[Case]:
     """Yield the files of the zoo, the same ones in the same order each time.
 
     Args:
-        every: Take each `every`-th network.
+        every: Take each `every`-th network of a kind.
         kind: Take the kinds that have this word in their name.
     """
-    chosen = [network for network in networks() if kind in network.kind]
-    for number, network in list(enumerate(chosen))[::every]:
-        for variant in variants(network, f"{network.kind} {sorted(network.config.items())}"):
-            yield case(network, number, variant)
+    seen: Counter[str] = Counter()
+    for network in networks():
+        number = seen[network.kind]
+        seen[network.kind] += 1
+        if kind in network.kind and number % every == 0:
+            for variant in variants(network, f"{network.kind} {number}"):
+                yield case(network, number, variant)
 
 
 def main() -> None:
