@@ -7,7 +7,7 @@ from ckptkit.model.finding import Verdict
 from ckptkit.model.naming import flatten, kind_of
 from ckptkit.model.torch_layout import STATE_DICT
 from ckptkit.readers import Reader
-from ckptkit.storage import yaml_beside
+from ckptkit.storage import entry_beside, yaml_beside
 from ckptkit.storage.probe import Probe
 from ckptkit.storage.torch_contents import has_layout, read_torch
 
@@ -29,7 +29,7 @@ def _read(probe: Probe) -> Checkpoint:
         raise NotACheckpointError(
             f"a torch file that holds no tensors, only a {kind_of(root)}", where=str(probe.path)
         )
-    return yaml_beside.attach(checkpoint, probe.path)
+    return entry_beside.attach(yaml_beside.attach(checkpoint, probe.path), probe.path)
 
 
 def _sort(root: object) -> Contents:

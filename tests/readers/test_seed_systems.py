@@ -121,6 +121,33 @@ def test_a_replay_buffer_is_never_read_as_weights(ckptkit: Call) -> None:
     assert "not a checkpoint" in run.err
 
 
+def test_a_league_entry_says_which_network_it_is() -> None:
+    folder = FOLDER / "keisei/league/entries/000007"
+    found = ckptkit.read(folder / "weights.pt")
+    assert found.model_config == {
+        "architecture": "se_resnet",
+        "model_params": {"num_blocks": 1, "channels": 2},
+    }
+    assert [file.path for file in found.files] == ["weights.pt", "metadata.json"]
+    said = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
+    assert schema.validate("keisei-entry-1.0", said) == []
+
+
+@pytest.mark.parametrize(("text", "notes"), [("{", ["stray-sidecar"]), ("{}", []), ("[1]", [])])
+def test_metadata_of_no_league_entry_is_left_alone(tmp_path: Path, text: str, notes: list[str]) -> None:
+    weights = FOLDER / "keisei/league/entries/000007/weights.pt"
+    (tmp_path / "weights.pt").write_bytes(weights.read_bytes())
+    (tmp_path / "metadata.json").write_text(text, encoding="utf-8")
+    found = ckptkit.read(tmp_path / "weights.pt")
+    assert found.model_config == {}
+    assert [note.kind for note in found.notes] == notes
+
+
+def test_the_json_of_a_named_checkpoint_follows_its_schema() -> None:
+    said = json.loads((FOLDER / "asteroids/models/small.json").read_text(encoding="utf-8"))
+    assert schema.validate("asteroids-model-1.0", said) == []
+
+
 def test_an_optimizer_s_own_state_is_no_model() -> None:
     found = ckptkit.read(FOLDER / "keisei/league/entries/000007/optimizer.pt")
     assert not found.tensors

@@ -18,6 +18,7 @@ from tests.conftest import Call
 from tests.corpus import CHECKOUT
 
 FOLDER = CHECKOUT / "fixtures" / "seed_systems"
+TUPLES = FOLDER / "keisei" / "checkpoints" / "run_b" / "epoch_00001.pt"
 EPOCH = FOLDER / "keisei" / "checkpoints" / "run_b" / "epoch_00002.pt"
 ERAS = sorted((FOLDER / "keisei" / "models" / "run_a").glob("*.pth"))
 
@@ -93,7 +94,7 @@ def test_scheduler_and_scaler(tmp_path: Path, ckptkit: Call) -> None:
 
 
 def test_generators_go_on_from_what_was_carried(tmp_path: Path, ckptkit: Call) -> None:
-    source, found = torch.load(EPOCH, weights_only=False)["rng_states"], carried(EPOCH, tmp_path, ckptkit)
+    source, found = torch.load(TUPLES, weights_only=False)["rng_states"], carried(TUPLES, tmp_path, ckptkit)
     state = found["training_state"]["rng_states"]
     draws: list[list[object]] = []
     kept = ckptkit_state(tmp_path / "again.pt")
@@ -109,6 +110,12 @@ def test_generators_go_on_from_what_was_carried(tmp_path: Path, ckptkit: Call) -
         drawn = torch.rand(3, generator=torch_generator).tolist()
         draws.append([generator.random(), legacy.random_sample(5).tolist(), drawn])
     assert draws[0] == draws[1]
+
+
+def test_generators_as_later_files_have_them(tmp_path: Path, ckptkit: Call) -> None:
+    source, found = torch.load(EPOCH, weights_only=True), carried(EPOCH, tmp_path, ckptkit)
+    assert_equal(found["training_state"]["rng_states"], source["rng_states"])
+    assert_equal(found["training_info"]["training_state"], source["training_state"])
 
 
 def ckptkit_state(path: Path) -> tuple[object, ...]:
