@@ -38,8 +38,8 @@ PROFILES = (
     *(
         Profile(
             name,
-            f"for a network of no family: one plain chain in the order of the file, {kind} between each two "
-            "of its layers, none behind the last, a flatten behind convolutions",
+            f"for a network of no family: a plain chain of convolutions and Linear layers in the order of the "
+            f"file, {kind} between each two of them, none behind the last, a flatten behind convolutions",
         )
         for name, kind in ACTIVATIONS.items()
     ),
@@ -47,8 +47,8 @@ PROFILES = (
     Profile("dueling", "for a plain chain with two heads: Q = V + A - mean of A"),
     Profile(
         "unpadded",
-        "for a plain chain: convolutions, not transposed, without padding, pooling, dilation and groups, whose "
-        "strides are at most their kernels and never grow from one to the next",
+        "for a plain chain: convolutions without padding, pooling, dilation and groups, not transposed, "
+        "whose strides are at most their kernels and never grow from one to the next",
     ),
     Profile(
         "asteroids",

@@ -47,6 +47,8 @@ class Chain:
 
 def plain(reading: Reading) -> Module:
     """Return the module as a chain takes it: one group, no table of vectors; nothing where it is neither."""
+    if reading.kind == "Embedding":
+        return {}
     for one in reading.candidates:
         linear = one["type"] in LINEAR and not one.get("transposed")
         convolution = str(one["type"]).startswith("Conv") and one.get("groups") == 1

@@ -15,7 +15,7 @@ MOST_PADDING = 8
 MOST_STEPS = 40_000
 MOST_LISTED = 256
 MOST_LAYERS = 8
-RULE = "no padding, no pooling, strides that never grow"
+RULE = "no padding, no pooling, strides that never grow and are at most the kernel"
 POOLS = ((2, 2, 0), (3, 2, 0), (3, 2, 1), (3, 3, 0))
 """Kernel, stride and padding of the usual poolings."""
 

@@ -14,9 +14,9 @@ from ckptkit.recovery.generic.recurrent import recurrent
 from ckptkit.recovery.generic.wrapped import wrapped
 
 MOST_CANDIDATES = 20_000
-"""Candidates of all modules of a file together; modules beyond them stay unknown."""
+"""Candidates of all modules of a file beside the first of each; modules beyond them stay unknown."""
 WEIGHTS = ("weight", "weight_mu", "weight_v", "weight_orig")
-BACKWARDS = ("deconv", "transp", "upconv", "upsample", "unconv", "convt")
+BACKWARDS = ("deconv", "decod", "transp", "upconv", "upsample", "unconv", "convt")
 """Parts of names that transposed convolutions go by; they rank, and prove nothing."""
 PLAIN = frozenset({"weight", "bias"})
 OF_WRAPPERS = frozenset({"weight_g", "weight_v", "weight_orig"})
@@ -29,7 +29,7 @@ class _Budget:
     left: int = MOST_CANDIDATES
 
     def take(self, count: int) -> bool:
-        self.left -= count
+        self.left -= count - 1
         return self.left >= 0
 
 
@@ -74,7 +74,7 @@ def _behind(reading: Reading, before: Context) -> Context:
 
 
 def _readings(group: Group, context: Context, budget: _Budget) -> Iterator[Reading]:
-    found = _candidates(group, context)
+    found = _candidates(group, context) if budget.left > 0 else []
     own = [name for name in group.leaves if _is_own(name)]
     if found:
         yield _reading(group, found, budget)
@@ -82,7 +82,7 @@ def _readings(group: Group, context: Context, budget: _Budget) -> Iterator[Readi
     if len(own) < len(group.leaves):
         rest = {name: tensor for name, tensor in group.leaves.items() if name not in own}
         inner = Group(group.path, rest)
-        guesses = _candidates(inner, context)[: max(budget.left, 0)]
+        guesses = _candidates(inner, context) if budget.left > 0 else []
         budget.take(len(guesses))
         yield Reading(inner, tuple(guesses), Status.UNKNOWN, tuple(rest))
     for name in own:

@@ -79,7 +79,7 @@ def noisy(leaves: Mapping[str, Tensor]) -> list[Module]:
 
 def _noise(draws: Mapping[str, Shape], shape: Shape, rows: int, columns: int) -> list[str]:
     """Return how noise may be kept: as factors, as their product, or either where no draw was saved."""
-    if not draws:
+    if draws in ({}, {"bias": (rows,)}):
         return ["factors", "product"]
     if draws.keys() & {"weight"}:
         wanted: dict[str, set[Shape]] = {"weight": {shape}, "bias": {(rows,)}}

@@ -72,9 +72,11 @@ def vector_norms(width: int, bias: Shape | None, context: Context) -> list[Modul
     found = list(affine_norms((width,), bias))
     groups = sorted(divisors(width), key=lambda count: (count != min(GROUPS, width), count))
     found += [module("GroupNorm", num_groups=n, num_channels=width, bias=has_bias) for n in groups]
-    stats = {"affine": True, "bias": has_bias, "track_running_stats": False}
-    for kind in ("InstanceNorm", "BatchNorm"):
-        found += [module(f"{kind}{axes}d", num_features=width, **stats) for axes in AXES]
+    stats = {"affine": True, "bias": has_bias}
+    for tracked in (False, True):  # a file of parameters alone lacks the statistics that a module tracks
+        for kind in ("InstanceNorm", "BatchNorm"):
+            kinds = [f"{kind}{axes}d" for axes in AXES]
+            found += [module(k, num_features=width, **stats, track_running_stats=tracked) for k in kinds]
     if not has_bias:
         found.append(module("PReLU", num_parameters=width))
     if not has_bias:

@@ -20,7 +20,7 @@ def plain(path: str, weight: Shape, bias: Shape | None, context: Context) -> lis
     """
     if len(weight) == 1:
         return vector_norms(weight[0], bias, context)
-    found = list(affine_norms(weight, bias))
+    found: list[Module] = []
     if len(weight) == 2:
         found += _products(weight, bias, context)
     elif len(weight) <= 5:
@@ -28,6 +28,7 @@ def plain(path: str, weight: Shape, bias: Shape | None, context: Context) -> lis
     if len(weight) == 3 and bias in (None, weight[:1]):
         sizes = {"in1_features": weight[1], "in2_features": weight[2], "out_features": weight[0]}
         found.append(module("Bilinear", **sizes, bias=bias is not None))
+    found += affine_norms(weight, bias)
     embedding = any(word in path.rpartition(".")[2].lower() for word in WORDS)
     return first(found, *(("Embedding", "Linear") if embedding else ("Linear", "Embedding")))
 

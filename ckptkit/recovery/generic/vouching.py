@@ -98,7 +98,8 @@ def _steps(findings: Findings, found: Chain) -> Steps:
     fits = geometry.unpadded_ways(shape[1:], found.kernels, found.places)
     if UNPADDED in findings.hints.assume and len(fits.found) == 1 and not fits.cut:
         word = f"profile {UNPADDED}: {geometry.RULE}"
-        findings.assume("geometry", _as_json(fits.found[0]), [_as_json(s) for s in ways.found[1:]], word)
+        for name, value in _as_json(fits.found[0]).items():
+            findings.assume(f"conv_{name}", value, word=word)
         return fits.found[0]
     _ask_steps(findings, found, len(ways.found), len(fits.found))
     return ()
