@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import nn
 
-from benchmarks.recovery.network import OPEN, Config, Network, Truth
+from benchmarks.recovery.network import OPEN, PROVEN, WITHIN, Config, Network, Truth
 
 GRID = 11
 """Cells on a side of what an agent sees."""
@@ -86,7 +86,7 @@ def brain_truth(config: Config) -> Mapping[str, Truth]:
     actions = config["actions"]
     return {
         "channels": Truth(config["channels"]),
-        "obs_normalizer": Truth(config["normalized"]),
+        "obs_normalizer": Truth(config["normalized"], PROVEN if config["normalized"] else WITHIN),
         "hidden_size": Truth(config["width"]),
         "core_num_layers": Truth(config["layers"]),
         "critic_1.out_features": Truth(8 * config["width"]),

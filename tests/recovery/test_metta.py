@@ -164,6 +164,18 @@ def test_names_of_actions_are_taken_where_a_file_has_as_many(
         assert len(field.alternatives) == 2
 
 
+def test_a_missing_divisor_is_proven_by_a_pickled_module_alone(tmp_path: Path) -> None:
+    made = Brain(normalized=False)
+    stated = {"bare": made.state_dict(), "dictionary": saved(made), "pickled": made}
+    fields = {
+        name: recovery.recover(save(content, tmp_path / f"{name}.pt"), Hints()).config["obs_normalizer"]
+        for name, content in stated.items()
+    }
+    assert [field.value for field in fields.values()] == [False, False, False]
+    assert [field.status for field in fields.values()] == [Status.CONSTRAINED, Status.ASSUMED, Status.PROVEN]
+    assert fields["bare"].alternatives == fields["dictionary"].alternatives == (True,)
+
+
 def test_names_beside_a_brain_without_a_head_count_its_actions(tmp_path: Path) -> None:
     made = saved(Brain(head=""), metadata={"action_names": NAMES})
     found = recovery.recover(save(made, tmp_path / "model.pt"), Hints())

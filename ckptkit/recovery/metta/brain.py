@@ -44,8 +44,7 @@ def recover(name: str, reading: Reading, checkpoint: Checkpoint, hints: Hints) -
 def _sizes(reading: Reading, described: Described, findings: Findings) -> None:
     source = reading.names.source
     findings.prove("channels", reading.channels, source[reading.convolutions[0].weight])
-    missing = f"there is no {NORMALIZER}"
-    findings.prove("obs_normalizer", reading.normalized, source.get(NORMALIZER, missing))
+    _normalizer(reading, described, findings)
     for unit in reading.units:
         size = "out_features" if len(unit.shape) == 2 else "out_channels"
         findings.prove(f"{unit.name}.{size}", unit.shape[0], source[unit.weight])
@@ -57,6 +56,19 @@ def _sizes(reading: Reading, described: Described, findings: Findings) -> None:
         if said is not None and said != value:
             findings.ask(f"which holds? {field} is {said}, and {source[core.weight]} says {value}")
         findings.prove(field, value, source[core.weight])
+
+
+def _normalizer(reading: Reading, described: Described, findings: Findings) -> None:
+    """Record whether the grid is divided; a buffer that is missing may have been dropped with others."""
+    field, missing = "obs_normalizer", f"there is no {NORMALIZER}"
+    if reading.normalized:
+        findings.prove(field, True, reading.own(NORMALIZER))
+    elif described.children(""):
+        findings.prove(field, False, missing, "the pickled module has no such component")
+    elif findings.profile:
+        findings.assume(field, False, [True])
+    else:
+        findings.constrain(field, False, [True], missing)
 
 
 def _activation(unit: Unit, described: Described, findings: Findings) -> str | None:
