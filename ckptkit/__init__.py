@@ -9,6 +9,7 @@ from ckptkit.version import SPEC_VERSION, __version__
 
 if TYPE_CHECKING:
     from ckptkit.api import (
+        check_compatibility,
         convert,
         diff,
         export_onnx,
@@ -34,8 +35,10 @@ __all__ = [
     "SPEC_VERSION",
     "ModelConfig",
     "__version__",
+    "check_compatibility",
     "convert",
     "create_model_from_config",
+    "diff",
     "export_onnx",
     "find_latest_checkpoint",
     "inspect",
@@ -55,6 +58,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Import the pipeline when one of its functions is first asked for."""
     if name in {
+        "check_compatibility",
         "convert",
         "diff",
         "export_onnx",

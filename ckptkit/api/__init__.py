@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ckptkit.api.baselining import write_baseline
     from ckptkit.api.configuring import settings
     from ckptkit.api.comparing import diff
+    from ckptkit.api.compatibility import check_compatibility
     from ckptkit.api.converting import convert
     from ckptkit.api.exporting import OwnModule, export_onnx
     from ckptkit.api.inspecting import inspect
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OwnModule",
+    "check_compatibility",
     "convert",
     "diff",
     "export_onnx",
@@ -40,6 +42,7 @@ __all__ = [
 
 _MODULES = {
     "OwnModule": "exporting",
+    "check_compatibility": "compatibility",
     "convert": "converting",
     "diff": "comparing",
     "export_onnx": "exporting",

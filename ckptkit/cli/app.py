@@ -15,6 +15,7 @@ COMMANDS = {
     "validate": "Check checkpoints and bundles; report every violation.",
     "convert": "Write a checkpoint as a versioned, hashed bundle.",
     "migrate": "Make version 2 bundles of a whole directory tree, in place or beside it.",
+    "compat": "Say whether a checkpoint fits another one, or what is installed, and why not.",
     "diff": "Say in what two checkpoints differ.",
     "export": "Export a network to ONNX, without torch.",
     "recover": "Say which network SRC holds, how sure that is, and what is open.",

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ckptkit.model.compatibility import Compatibility
 from ckptkit.model.difference import Difference
 from ckptkit.model.directory import Directory
 from ckptkit.model.difference import Difference
@@ -177,6 +178,18 @@ def difference(found: Difference, form: str, *, color: bool = False) -> str:
 
         return difference_json.difference(found)
     from ckptkit.report.difference_text import lines
+    from ckptkit.report.styled import render
+
+    return render(lines(found), color=color)
+
+
+def compatibility(found: Compatibility, form: str, *, color: bool = False) -> str:
+    """Render what `compat` found."""
+    if form == JSON:
+        from ckptkit.report import compatibility_json
+
+        return compatibility_json.compatibility(found)
+    from ckptkit.report.compatibility_text import lines
     from ckptkit.report.styled import render
 
     return render(lines(found), color=color)
