@@ -113,8 +113,10 @@ class ModelConfig:
         """Return the configuration that `to_json` gave, or that a file has as `model_config`.
 
         Raises:
-            UsageError: As for the class itself.
+            UsageError: It is no mapping; and as for the class itself.
         """
+        if not isinstance(document, Mapping):
+            raise UsageError(f"no ModelConfig: a {type(document).__name__} is no mapping of fields")
         return cls(**{str(name): value for name, value in document.items()})
 
 

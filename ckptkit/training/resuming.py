@@ -19,12 +19,14 @@ from ckptkit.training import rng as generators
 from ckptkit.training.live import live_tree, own_names, unwrap
 from ckptkit.training.saving import (
     EXTRA,
+    KINDS,
     MODEL_EXTRA,
     OPTIMIZER,
     PARAMETERS,
     RNG,
     SCALER,
     SCHEDULER,
+    kinds,
     parameter_names,
 )
 from ckptkit.training.steps import step_of
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 WRAPPERS = ("", "module.")
 """What may stand before every name of a file that was written from a wrapped model."""
 SHOWN = 5
+DESCRIBE = frozenset({KINDS, PARAMETERS})
+"""Entries that describe the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ def load_for_training(
             each.load_state_dict(_like(own, each.state_dict()))
     found = state.get(RNG)
     missing = generators.restore(found) if rng and found else ((RNG,) if rng else ())
-    used = {*wanted, PARAMETERS, MODEL_EXTRA, EXTRA, *([RNG] if rng else [])}
+    used = {*wanted, *DESCRIBE, MODEL_EXTRA, EXTRA, *([RNG] if rng else [])}
     info = live_tree(checkpoint.training_info, None)
     extra = state.get(EXTRA)
     left = tuple(name for name in state if name not in used)
@@ -136,13 +140,24 @@ def _unfit(state: Mapping[str, Any], wanted: Mapping[str, Any], model: "nn.Modul
     """Say why parts cannot be loaded."""
     lacking = [name for name in wanted if name not in state]
     if lacking:
-        yield f"the file holds no {', '.join(lacking)}; it holds {', '.join(state) or 'no training state'}"
-    for name, part in wanted.items():
-        several = isinstance(part, Mapping)
-        if name in state and several and part.keys() != state[name].keys():
-            yield f"{name}: the file has {', '.join(map(str, state[name]))}, asked for is {', '.join(part)}"
+        there = ", ".join(name for name in state if name not in DESCRIBE) or "no training state"
+        yield f"the file holds no {', '.join(lacking)}; it holds {there}"
+    for name in wanted.keys() - set(lacking):
+        yield from _other_kind(name, wanted[name], state)
     if OPTIMIZER in wanted and not lacking:
         yield from _other_parameters(state, wanted[OPTIMIZER], model)
+
+
+def _other_kind(name: str, part: Any, state: Mapping[str, Any]) -> Iterator[str]:
+    if isinstance(part, Mapping) and part.keys() != state[name].keys():
+        yield f"{name}: the file has {', '.join(map(str, state[name]))}, asked for is {', '.join(part)}"
+        return
+    before, now = state.get(KINDS, {}).get(name), kinds(part)
+    if before is not None and before != now:
+        yield f"{name} is that of {before}, asked for is {now}"
+    enabled = getattr(part, "is_enabled", None)
+    if not state[name] and callable(enabled) and enabled():
+        yield f"{name} is that of a scaler that was not enabled"
 
 
 def _other_parameters(state: Mapping[str, Any], optimizer: Any, model: "nn.Module") -> Iterator[str]:

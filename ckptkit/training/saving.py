@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 OPTIMIZER, SCHEDULER, SCALER = "optimizer_state_dict", "scheduler_state_dict", "grad_scaler_state_dict"
 RNG, EXTRA, MODEL_EXTRA = "rng_states", "extra", "model_extra_state"
+KINDS = "kinds"
+"""Names of the classes of optimizers, schedulers and scalers: to be compared, never imported."""
 PARAMETERS = "optimizer_parameters"
 """Names of the parameters that each group of an optimizer holds, since its state knows only their places."""
 
@@ -114,7 +116,9 @@ def save_for_training(  # noqa: PLR0913 - one parameter a part of the state
         return None
     live = Live()
     tensors, model_extra = _state(model, live)
+    stepping = {OPTIMIZER: optimizer, SCHEDULER: scheduler, SCALER: scaler}
     parts: dict[str, object] = {
+        KINDS: {name: kinds(part) for name, part in stepping.items() if part is not None} or None,
         OPTIMIZER: _states(optimizer),
         PARAMETERS: parameter_names(model, optimizer) if optimizer is not None else None,
         SCHEDULER: _states(scheduler),
@@ -151,6 +155,13 @@ def parameter_names(
         if isinstance(optimizer, Mapping)
         else of(optimizer)
     )
+
+
+def kinds(part: Any) -> object:
+    """Return the name of an object's class; of several by name, that of each."""
+    if isinstance(part, Mapping):
+        return {name: kinds(one) for name, one in part.items()}
+    return type(part).__qualname__
 
 
 def _states(part: Any) -> object:

@@ -102,6 +102,11 @@ def test_what_is_wrong_is_refused(fields: dict[str, Any], words: list[str]) -> N
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
 
+def test_text_is_no_configuration() -> None:
+    with pytest.raises(UsageError, match="a str is no mapping"):
+        ModelConfig.from_json("{}")  # type: ignore[arg-type]
+
+
 def test_all_problems_come_at_once() -> None:
     with pytest.raises(UsageError) as caught:
         ModelConfig(

@@ -243,6 +243,19 @@ def test_an_optimizer_over_other_parameters_is_refused(tmp_path: Path) -> None:
         ckptkit.load_for_training(tmp_path / "a.pt", model, fewer)
 
 
+def test_an_optimizer_scheduler_or_scaler_of_another_kind_is_refused(tmp_path: Path) -> None:
+    run = begin("adam", "multistep", False)
+    off = torch.amp.GradScaler("cpu", enabled=False)
+    ckptkit.save_for_training(tmp_path / "a.pt", run.model, run.optimizer, run.scheduler, off)
+    other = begin("sgd", "cosine", True)
+    with pytest.raises(UsageError) as caught:
+        other.load(tmp_path / "a.pt")
+    for words in ("of Adam, asked for is SGD", "of MultiStepLR, asked", "a scaler that was not enabled"):
+        assert words in str(caught.value)
+    found = ckptkit.load_for_training(tmp_path / "a.pt", run.model, run.optimizer, run.scheduler, off)
+    assert found.left == ()
+
+
 def test_a_wrapped_model_and_a_plain_one_load_each_others_files(tmp_path: Path) -> None:
     model, other = nn.Linear(2, 2), nn.Linear(2, 2)
     ckptkit.save_for_training(tmp_path / "a.pt", nn.DataParallel(model))
