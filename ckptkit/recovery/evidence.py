@@ -151,4 +151,6 @@ class Findings:
 
 def _plain(value: object) -> str:
     """Return a value as it is typed: 4,44,44 rather than a bracketed list."""
+    if isinstance(value, dict):
+        return " ".join(f"{name} {_plain(inner)}" for name, inner in value.items())
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -41,13 +41,20 @@ def _numbers(reading: Reading, findings: Findings, evidence: tuple[str, ...]) ->
         return box([reading.rows])
     findings.unknown("action_bounds")
     squashed = reading.algorithm in ACTORS
-    findings.note(
+    _leave_out(
+        findings,
         "no output action: nothing says the bounds of its Box, so that the outputs end at mean_actions"
         + (" (a Tanh and the bounds follow)" if squashed and reading.algorithm != "TD3" else "")
         + (" (from -1 to 1, before the bounds)" if reading.algorithm == "TD3" else "")
-        + f"; --assume {UNIT} takes -1 and 1"
+        + f"; --assume {UNIT} takes -1 and 1",
     )
     return None
+
+
+def _leave_out(findings: Findings, line: str) -> None:
+    """Say which output a graph lacks, where there can be a graph."""
+    if findings.profile:
+        findings.note(line)
 
 
 def _choices(reading: Reading, findings: Findings, head: str) -> Space | None:
@@ -61,9 +68,10 @@ def _choices(reading: Reading, findings: Findings, head: str) -> Space | None:
         findings.assume(FIELD, discrete(n), several, f"profile {word}")
         return discrete(n)
     findings.constrain(FIELD, discrete(n), several, head, "there is no log_std")
-    findings.note(
+    _leave_out(
+        findings,
         f"no output action: {n} logits are Discrete({n}), MultiBinary({n}) or a MultiDiscrete of {n} in all, "
-        f"so that the outputs end at logits as action_net gives them; --assume {DISCRETE} takes the first"
+        f"so that the outputs end at logits as action_net gives them; --assume {DISCRETE} takes the first",
     )
     return None
 
