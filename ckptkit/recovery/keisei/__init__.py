@@ -44,7 +44,7 @@ def recover(checkpoint: Checkpoint, hints: Hints) -> Recovered:
         _tower(reading, findings)
     eras.record(checkpoint, reading, findings)
     compiled = [own for own in source.values() if COMPILED in own.split(".")]
-    findings.prove("compiled_prefix", bool(compiled), *compiled[:1])
+    findings.prove("compiled_prefix", bool(compiled), *(compiled[:1] or [f"no name has {COMPILED}"]))
     sides = board.board(reading, findings)
     findings.supply("conv_padding", 1)
     findings.supply("activation", "ReLU")
