@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from ckptkit.model.compatibility import Compatibility
 from ckptkit.model.difference import Difference
 from ckptkit.model.directory import Directory
-from ckptkit.model.difference import Difference
 from ckptkit.model.migration import Migration
 from ckptkit.model.results import Export, Inspection, Receipt, Recovery, Report
 
