@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         migrate,
         read,
         recover,
+        survey,
         validate,
     )
     from ckptkit.training import (
@@ -51,6 +52,7 @@ __all__ = [
     "recover",
     "save_for_training",
     "save_model_checkpoint",
+    "survey",
     "validate",
 ]
 
@@ -68,6 +70,7 @@ def __getattr__(name: str) -> object:
         "migrate",
         "read",
         "recover",
+        "survey",
         "validate",
     }:
         from ckptkit import api

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ckptkit.api.part_loading import load_parts
     from ckptkit.api.reading import find, read
     from ckptkit.api.recovering import recover
+    from ckptkit.api.surveying import survey
     from ckptkit.api.validating import validate
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "read",
     "recover",
     "settings",
+    "survey",
     "validate",
     "write_baseline",
 ]
@@ -54,6 +56,7 @@ _MODULES = {
     "read": "reading",
     "recover": "recovering",
     "settings": "configuring",
+    "survey": "surveying",
     "validate": "validating",
     "write_baseline": "baselining",
 }
