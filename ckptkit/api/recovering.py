@@ -7,6 +7,8 @@ from ckptkit import recovery
 from ckptkit.api.preparing import refuse_unfit, with_architecture
 from ckptkit.api.reading import PathLike, read
 from ckptkit.graph.document import architecture_of
+from ckptkit.model.checkpoint import Checkpoint
+from ckptkit.model.counterexample import Counterexample
 from ckptkit.model.manifest import carried
 from ckptkit.model.recovered import Hints
 from ckptkit.model.results import Recovery, Rejection
@@ -18,6 +20,7 @@ def recover(
     input_shape: tuple[int, ...] | None = None,
     assume: Sequence[str] = (),
     explain: bool = False,
+    counterexample: bool = False,
 ) -> Recovery:
     """Say which network a checkpoint holds, from names, shapes and a few values alone.
 
@@ -27,9 +30,12 @@ def recover(
         input_shape: Shape of one observation, where weights cannot tell it.
         assume: Names of profiles that may supply what no file says.
         explain: Say of each family that does not claim the checkpoint why not.
+        counterexample: Build two networks for each open field where that can be done, and search an
+            input on which they differ.
 
     Raises:
         UsageError: A profile does not exist.
+        MissingExtraError: A counterexample needs torch or onnx, and neither is installed.
         UnsafeCheckpointError: The checkpoint asks for more than reading data.
         CkptkitError: As `read`.
     """
@@ -56,7 +62,17 @@ def recover(
         )
         if explain
         else None,
+        counterexamples=_counterexamples(checkpoint, hints) if counterexample else None,
     )
+
+
+def _counterexamples(checkpoint: Checkpoint, hints: Hints) -> tuple[Counterexample, ...]:
+    """Return what the search finds; nothing of a bundle whose manifest says its network."""
+    if architecture_of(checkpoint):
+        return ()
+    from ckptkit.api.counterexamples import counterexamples
+
+    return counterexamples(checkpoint, hints)
 
 
 def _mapping(value: object) -> Mapping[str, object]:

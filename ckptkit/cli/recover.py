@@ -13,6 +13,9 @@ from ckptkit.cli.output import emit, form_of, wants_color
     "--assume", type=options.Profile(), multiple=True, help="Profile for what SRC cannot tell; repeatable."
 )
 @click.option("--explain", is_flag=True, help="Say of each other family why SRC is none of it.")
+@click.option(
+    "--counterexample", is_flag=True, help="Show networks that fit as well, and where they differ."
+)
 @options.format_option
 @options.output_option
 @options.color_option
@@ -22,6 +25,7 @@ def command(
     input_shape: tuple[int, ...] | None,
     assume: tuple[str, ...],
     explain: bool,
+    counterexample: bool,
     form: str | None,
     output: str | None,
     color: str,
@@ -36,7 +40,9 @@ def command(
     """
     from ckptkit import api, report
 
-    found = api.recover(source, input_shape=input_shape, assume=assume, explain=explain)
+    found = api.recover(
+        source, input_shape=input_shape, assume=assume, explain=explain, counterexample=counterexample
+    )
     chosen = form_of(form, output)
     emit(report.recovery(found, chosen, color=wants_color(color, output)), output)
     return 0

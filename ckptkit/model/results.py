@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from ckptkit.model.baseline import Pardoned
 from ckptkit.model.checkpoint import Dropped, Note
+from ckptkit.model.counterexample import Counterexample
 from ckptkit.model.finding import Finding, Verdict
 from ckptkit.model.inert import CodeFact, GlobalUse
 
@@ -55,6 +56,7 @@ class Recovery:
         questions: What keeps the graph from being built.
         assumed: What a profile, or the user's own word, supplied; one line each.
         rejected: Why the other families do not claim it; None where nobody asked.
+        counterexamples: For open fields, two networks and an input on which they differ; likewise.
         parts: Layers that are proven by themselves, as the manifest's `graph` has layers.
     """
 
@@ -67,6 +69,7 @@ class Recovery:
     questions: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
     rejected: tuple[Rejection, ...] | None = None
+    counterexamples: tuple[Counterexample, ...] | None = None
     parts: tuple[Mapping[str, object], ...] = ()
 
 

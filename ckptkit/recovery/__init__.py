@@ -2,13 +2,14 @@
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.recovered import Hints, Recovered
 from ckptkit.recovery import generic, profiles
+from ckptkit.recovery.counterexample import Ambiguity
 from ckptkit.recovery.relations import Misfit
 
 
@@ -22,12 +23,15 @@ class Family:
         recover: Its architecture, with a graph where nothing stays open.
         why_not: The first relation that keeps a checkpoint from being of this family; None where the
             family goes by the file's own words alone.
+        alternatives: Pairs of graphs for fields that no hint can set, beside the graph that was reached; what
+            hints can set needs none.
     """
 
     id: str
     claims: Callable[[Checkpoint], bool]
     recover: Callable[[Checkpoint, Hints], Recovered]
     why_not: Callable[[Checkpoint], Misfit | None] | None = None
+    alternatives: Callable[[Checkpoint, Recovered], Iterator[Ambiguity]] | None = None
 
 
 @cache

@@ -1,5 +1,8 @@
 """What `recover` found, as `schemas/recover-report-1.0` defines it."""
 
+import math
+
+from ckptkit.model.counterexample import Counterexample
 from ckptkit.model.results import Recovery
 from ckptkit.report.json_report import SCHEMA, text
 
@@ -23,4 +26,26 @@ def recovery(found: Recovery) -> str:
         document["rejected"] = [
             {"family": one.family, "nearest": one.nearest, "relation": one.relation} for one in found.rejected
         ]
+    if found.counterexamples is not None:
+        document["counterexamples"] = [_counterexample(one) for one in found.counterexamples]
     return text(document)
+
+
+def _counterexample(one: Counterexample) -> dict[str, object]:
+    """Return one result; an infinite difference, of outputs that differ in shape, is null."""
+    finite = one.largest is not None and math.isfinite(one.largest)
+    return {
+        "field": one.name,
+        "values": [one.first, one.second],
+        "question": one.question,
+        "inputs": one.inputs,
+        "evaluator": one.evaluator,
+        "found": bool(one.output),
+        "output": one.output,
+        "largest": one.largest if finite else None,
+        "seed": one.seed,
+        "row": one.row,
+        "shapes": dict(one.shapes),
+        "input": dict(one.input),
+        "outputs": list(one.outputs),
+    }

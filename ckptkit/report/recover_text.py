@@ -1,14 +1,22 @@
 """What `recover` found, as text: what, how sure, because of what, and what would settle the rest."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from ckptkit.model.counterexample import Counterexample
 from ckptkit.model.results import Recovery
 from ckptkit.report.styled import Line, columns, line, one_line
 from ckptkit.report.words import plural
 
 BEARING = {"proven": "good", "constrained": "note", "assumed": "warn", "unknown": "bad"}
+FAMILY = {
+    "": "more than one claims it, or there is nothing to claim",
+    "generic": "generic: no family that ckptkit knows claims it",
+}
 LABEL = 10
+WIDEST = 44
+"""Columns of a value beyond which the rest of its row follows where it ends."""
 SHOWN = 4
 """Items that a line names before it counts the rest."""
 
@@ -16,7 +24,7 @@ SHOWN = 4
 def lines(found: Recovery) -> Iterator[Line]:
     """Yield the family, a row for each field, then what stays open."""
     yield line((found.path, "name"), f" · {found.format}")
-    yield _step("family", found.family or "none that ckptkit knows claims it, or more than one does")
+    yield _step("family", FAMILY.get(found.family, found.family))
     yield from _table(found.fields)
     yield _step("graph", _graph(found.graph), "" if found.graph else "warn")
     if found.parts and not found.graph:
@@ -27,9 +35,37 @@ def lines(found: Recovery) -> Iterator[Line]:
         yield _step("no place", _some(found.unexplained))
     for question in found.questions:
         yield _step("open", question, "warn")
+    yield from _counterexamples(found)
     for other in found.rejected or ():
         near = f" (nearest: {other.nearest})" if other.nearest else ""
         yield _step("not", f"{other.family}: {other.relation}{near}")
+
+
+def _counterexamples(found: Recovery) -> Iterator[Line]:
+    """Yield for each open field two values, an input on which the networks differ, and the question."""
+    if found.counterexamples is None:
+        return
+    if not found.counterexamples:
+        nothing = (
+            "nothing is open" if found.graph else "no two networks can be built before the questions are"
+        )
+        yield _step("differ", f"{nothing}{'' if found.graph else ' answered'}")
+    for one in found.counterexamples:
+        both = f"{one.name}: {one.first} and {one.second} both load"
+        if not one.output:
+            yield _step("differ", f"{both}; not found in {plural(one.inputs, 'input')} that they differ")
+        else:
+            yield _step("differ", f"{both}; {_difference(one)}")
+        yield _step("ask", one.question)
+
+
+def _difference(one: Counterexample) -> str:
+    """Return where and by how much two networks differ, and on which input."""
+    shapes = " ".join(f"{name} {','.join(map(str, _list(shape)))}" for name, shape in one.shapes.items())
+    where = f"on input {one.row} of seed {one.seed} ({shapes}; {one.evaluator})"
+    if one.largest is None or math.isinf(one.largest):
+        return f"{one.output} has another shape {where}"
+    return f"{one.output} differs by {one.largest:.3g} {where}"
 
 
 def _step(label: str, text: str, style: str = "") -> Line:
@@ -39,7 +75,7 @@ def _step(label: str, text: str, style: str = "") -> Line:
 def _table(fields: Mapping[str, Mapping[str, object]]) -> Iterator[Line]:
     rows = [(one_line(name), one_line(_value(one)), one) for name, one in fields.items()]
     first = max((columns(name) for name, _, _ in rows), default=0)
-    second = max((columns(value) for _, value, _ in rows), default=0)
+    second = min(max((columns(value) for _, value, _ in rows), default=0), WIDEST)
     for name, value, one in rows:
         status = str(one.get("status", ""))
         yield line(
@@ -75,13 +111,16 @@ def _plain(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, list):
         return ",".join(map(_plain, value))
+    if isinstance(value, Mapping) and "type" in value:
+        rest = ", ".join(f"{key} {_plain(part)}" for key, part in value.items() if key != "type")
+        return f"{value['type']}({rest})"
     if isinstance(value, Mapping) and not any(str(key).startswith("$") for key in value):
         return " ".join(f"{key} {_run(part)}" for key, part in value.items())
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def _run(value: object) -> str:
-    if isinstance(value, list) and len(value) == 2:
+    if isinstance(value, list) and len(value) == 2 and all(isinstance(one, int) for one in value):
         return f"{value[0]}..{value[1]}"
     return f"{value:.6g}" if isinstance(value, float) else _plain(value)
 

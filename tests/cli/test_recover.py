@@ -68,7 +68,9 @@ def test_unknown_profiles_are_a_usage_error_that_lists_the_known(
 ) -> None:
     run = ckptkit(*command, weights, "--assume", "nobody")
     assert run.status == 2
-    assert "known: asteroids, keisei, metta, rl-snake" in run.err
+    known = run.err.partition("known: ")[2].partition(")")[0].split(", ")
+    assert known == sorted(known)
+    assert {"asteroids", "keisei", "metta", "relu", "rl-snake", "unpadded"} <= set(known)
 
 
 def test_without_flags_convert_stays_at_level_2_and_names_them(
@@ -124,10 +126,38 @@ def test_a_network_of_no_family_is_no_error(ckptkit: Call, tmp_path: Path) -> No
     torch.save(torch.nn.Linear(2, 3).state_dict(), tmp_path / "net.pth")
     run = ckptkit("recover", tmp_path / "net.pth", "--explain")
     assert run.status == 0
-    assert "none that ckptkit knows claims it" in run.out
+    assert "no family that ckptkit knows claims it" in run.out
+    assert "Linear(in_features 2, out_features 3, bias yes)" in run.out
     assert "asteroids: there is no conv.0.weight" in run.out
 
 
 def test_what_is_no_checkpoint_is_exit_2(ckptkit: Call, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("nothing\n")
     assert ckptkit("recover", tmp_path / "notes.txt").status == 2
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["--assume", "asteroids"], ["--assume", "asteroids", "--input-shape", "2,36,36"]]
+)
+def test_counterexamples_keep_their_schema(ckptkit: Call, weights: Path, arguments: list[str]) -> None:
+    run = ckptkit("recover", weights, "--counterexample", "--format", "json", *arguments)
+    assert (run.status, run.err) == (0, "")
+    document = json.loads(run.out)
+    assert schema.validate("recover-report-1.0", document, strict=True) == []
+    found = {one["field"]: one for one in document["counterexamples"]}
+    assert ("activation" in found) == (not arguments)
+    if not arguments:
+        assert found["activation"]["found"] is True
+        assert found["activation"]["values"] == ["ReLU", "Tanh"]
+
+
+def test_text_of_counterexamples(ckptkit: Call, weights: Path) -> None:
+    out = ckptkit("recover", weights, "--counterexample").out
+    assert "activation: ReLU and Tanh both load; q_values differs by" in out
+    assert "ReLU or Tanh? (--assume asteroids says ReLU)" in out
+    assert "not found in" in out
+    assert "equal" not in out
+    settled = ckptkit(
+        "recover", weights, "--counterexample", "--assume", "asteroids", "--input-shape", "2,36,36"
+    )
+    assert (settled.status, "nothing is open" in settled.out) == (0, True)

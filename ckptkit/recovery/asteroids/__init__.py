@@ -11,6 +11,7 @@ from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.recovered import Hints, Recovered
 from ckptkit.recovery import Family
 from ckptkit.recovery.asteroids import network
+from ckptkit.recovery.asteroids.counterparts import alternatives
 from ckptkit.recovery.asteroids.heads import heads
 from ckptkit.recovery.asteroids.images import image
 from ckptkit.recovery.asteroids.reading import read
@@ -70,4 +71,4 @@ def _config(tree: Mapping[str, object]) -> Mapping[str, object]:
     return inner if isinstance(inner, Mapping) else tree
 
 
-FAMILY = Family(NAME, claims, recover, why_not)
+FAMILY = Family(NAME, claims, recover, why_not, alternatives)

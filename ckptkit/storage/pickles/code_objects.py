@@ -6,6 +6,7 @@ names and variable names, then the file's name and the code's name.
 """
 
 from ckptkit.model.inert import CodeFact
+from ckptkit.storage.bytecode.layouts import bytecode_index
 
 MAX_NAMES = 200
 MAX_TEXT = 120
@@ -19,7 +20,7 @@ def code_fact(args: tuple[object, ...], where: str) -> CodeFact | None:
         args: Arguments of the code constructor, of any Python and pickler version.
         where: Where the code lies in the file.
     """
-    start = _bytecode(args)
+    start = bytecode_index(args)
     if start < 0:
         return None
     constants, names, variables, _file, name = (*args[start + 1 :], None, None, None, None, None)[:5]
@@ -28,14 +29,6 @@ def code_fact(args: tuple[object, ...], where: str) -> CodeFact | None:
     qualified = args[start + 6] if len(args) > start + 6 else None
     label = qualified if isinstance(qualified, str) else name
     return CodeFact("code", _short(label), where, _names(names), _constants(constants))
-
-
-def _bytecode(args: tuple[object, ...]) -> int:
-    """Return the index of the bytecode: bytes behind the counts, with a tuple behind it."""
-    for i in range(4, len(args) - 3):
-        if isinstance(args[i], bytes | str) and isinstance(args[i + 1], tuple):
-            return i
-    return -1
 
 
 def _names(names: tuple[object, ...]) -> tuple[str, ...]:
