@@ -15,6 +15,7 @@ from ckptkit.recovery.evidence import Findings
 from ckptkit.recovery.relations import Misfit, Relations, UnlikeError
 from ckptkit.recovery.sb3 import blocks
 from ckptkit.recovery.sb3.rl_snake import CLASS, layers, layout
+from ckptkit.recovery.sb3_policy.kinds import kind_of
 
 NAME = "rl-snake"
 PLACE = re.compile(r"((?:(?:[a-z_]+\.)?(?:pi_|vf_)?features?_extractor\.)?)linear\.[0-9]+\.(?:weight|bias)")
@@ -31,6 +32,7 @@ class _Reading:
         size: Numbers of an observation.
         width: Features of every layer.
         normed: Whether a LayerNorm follows each Linear.
+        unexplained: Tensors that have no place in it.
     """
 
     def __init__(self, names: Canonical) -> None:
@@ -45,9 +47,10 @@ class _Reading:
             if self.normed:
                 relations.layer(f"{prefix}linear.{step * count + 1}", "features")
             count += 1
-        unexplained = relations.unexplained()
-        if unexplained:
-            raise UnlikeError(unexplained[0], f"no {CLASS} of {count} layers has {unexplained[0]}")
+        self.unexplained = relations.unexplained()
+        inside = [own for own in self.unexplained if PLACE.fullmatch(own.removeprefix(names.prefix))]
+        if inside:
+            raise UnlikeError(inside[0], f"no {CLASS} of {count} layers has {inside[0]}")
         first = f"{prefix}linear.0"
         self.path = names.module(first).removesuffix(".0")
         self.weights = [names.source[f"{prefix}linear.{step * i}.weight"] for i in range(count)]
@@ -55,14 +58,24 @@ class _Reading:
 
 
 def _prefix(names: Canonical) -> str:
-    """Return what stands before `linear` in every name."""
-    found = {match.group(1) if (match := PLACE.fullmatch(name)) else None for name in names.tensors}
-    if len(found) != 1 or None in found:
-        other = next((own for name, own in names.source.items() if not PLACE.fullmatch(name)), "")
-        raise UnlikeError(
-            other, f"it is not a {CLASS} and nothing else", missing="" if other else "linear.0.weight"
-        )
-    return str(found.pop())
+    """Return what stands before `linear` in most names, and in all that have it."""
+    places = {name: match.group(1) for name in names.tensors if (match := PLACE.fullmatch(name))}
+    strangers = [own for name, own in names.source.items() if name not in places]
+    if not places:
+        raise UnlikeError("", "there is no linear.0.weight", missing="linear.0.weight")
+    if len(set(places.values())) > 1 or len(strangers) >= len(places) or _is_policy(names):
+        other = (strangers or list(names.source.values()))[0]
+        raise UnlikeError(other, f"{other} is of more than a {CLASS}")
+    return next(iter(places.values()))
+
+
+def _is_policy(names: Canonical) -> bool:
+    """Whether it has the names of a whole policy, which another family looks at."""
+    try:
+        kind_of(names.tensors)
+    except UnlikeError:
+        return False
+    return True
 
 
 def why_not(checkpoint: Checkpoint) -> Misfit | None:
@@ -104,7 +117,7 @@ def recover(checkpoint: Checkpoint, hints: Hints) -> Recovered:
         x = blocks.flatten(builder, builder.input("obs", "F32", (None, *shape)))
         builder.outputs = {"features": layers(builder, reading.path, x, normed=reading.normed)}
 
-    return findings.result((), draw)
+    return findings.result(reading.unexplained, draw)
 
 
 def _compare(checkpoint: Checkpoint, findings: Findings) -> None:

@@ -83,6 +83,13 @@ def test_other_networks_are_not_taken_for_it(tmp_path: Path, names: tuple[str, .
     assert recovery.recover(save(state, tmp_path / "net.pth"), SNAKE).family != "rl-snake"
 
 
+def test_a_foreign_tensor_is_named(tmp_path: Path) -> None:
+    state = {f"linear.{n}": v for n, v in network(normed=True, layers=2).state_dict().items()}
+    checkpoint = save({**state, "stranger.weight": torch.zeros(3, 7)}, tmp_path / "net.pth")
+    found = recovery.recover(checkpoint, SNAKE)
+    assert (found.family, found.graph, found.unexplained) == ("rl-snake", None, ("stranger.weight",))
+
+
 def test_a_shape_that_does_not_fit_is_a_question(tmp_path: Path) -> None:
     state = {f"linear.{n}": v for n, v in network(normed=False, layers=2, size=12).state_dict().items()}
     checkpoint = save(state, tmp_path / "net.pth")
