@@ -38,7 +38,7 @@ PROFILES = (
     *(
         Profile(
             name,
-            f"for a network of no family: a plain chain of convolutions and Linear layers in the order of the "
+            f"for a network of no family: a plain chain of convolutions and Linear layers in order of the "
             f"file, {kind} between each two of them, none behind the last, a flatten behind convolutions",
         )
         for name, kind in ACTIVATIONS.items()

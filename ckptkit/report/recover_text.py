@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from ckptkit.model.counterexample import Counterexample
@@ -14,9 +15,13 @@ FAMILY = {
     "": "more than one claims it, or there is nothing to claim",
     "generic": "generic: no family that ckptkit knows claims it",
 }
+AXES = ("depth", "height", "width", "length")
 LABEL = 10
 WIDEST = 44
 """Columns of a value beyond which the rest of its row follows where it ends."""
+RUNS = frozenset(["height", "width"])
+"""Keys whose two numbers are the first and the last of a run."""
+NOTHING = "nothing says it"
 SHOWN = 4
 """Items that a line names before it counts the rest."""
 
@@ -25,12 +30,14 @@ def lines(found: Recovery) -> Iterator[Line]:
     """Yield the family, a row for each field, then what stays open."""
     yield line((found.path, "name"), f" · {found.format}")
     yield _step("family", FAMILY.get(found.family, found.family))
+    yield from _tally(found.fields)
     yield from _table(found.fields)
     yield _step("graph", _graph(found.graph), "" if found.graph else "warn")
     if found.parts and not found.graph:
         yield _step("parts", f"known by themselves: {_some([str(part.get('name')) for part in found.parts])}")
     for name in found.assumed:
-        yield _step("assumed", name)
+        if name.partition(" = ")[0] not in found.fields:  # else its row says by whose word
+            yield _step("assumed", name)
     if found.unexplained:
         yield _step("no place", _some(found.unexplained))
     for question in found.questions:
@@ -68,6 +75,14 @@ def _difference(one: Counterexample) -> str:
     return f"{one.output} differs by {one.largest:.3g} {where}"
 
 
+def _tally(fields: Mapping[str, Mapping[str, object]]) -> Iterator[Line]:
+    """Yield how many fields are how sure."""
+    counts = Counter(str(one.get("status", "")) for one in fields.values())
+    if counts:
+        parts = [f"{counts[status]} {status}" for status in BEARING if counts[status]]
+        yield _step("fields", ", ".join(parts))
+
+
 def _step(label: str, text: str, style: str = "") -> Line:
     return line((f"{label:<{LABEL}}", "dim"), (text, style))
 
@@ -99,8 +114,21 @@ def _because(one: Mapping[str, object]) -> str:
     parts = [_some([str(item) for item in evidence])] if evidence else []
     if others:
         word = "one of" if one.get("value") is None else "or"
-        parts.append(f"{word} {_some([_plain(other) for other in others], ' | ')}")
-    return "; ".join(parts)
+        parts.append(f"{word} {_some(_others(one.get('value'), others), ' | ')}")
+    return "; ".join(parts) or (NOTHING if one.get("status") == "unknown" else "")
+
+
+def _others(value: object, others: Sequence[object]) -> list[str]:
+    """Return alternatives; of a layer of the same type only what is not as in the value."""
+    same = value if isinstance(value, Mapping) and "type" in value else {}
+    found = []
+    for other in others:
+        if same and isinstance(other, Mapping) and other.get("type") == same["type"]:
+            differing = {key: part for key, part in other.items() if part != same.get(key)}
+            found.append(" ".join(f"{key} {_plain(part)}" for key, part in differing.items()))
+        else:
+            found.append(_plain(other))
+    return found
 
 
 def _plain(value: object) -> str:
@@ -115,12 +143,13 @@ def _plain(value: object) -> str:
         rest = ", ".join(f"{key} {_plain(part)}" for key, part in value.items() if key != "type")
         return f"{value['type']}({rest})"
     if isinstance(value, Mapping) and not any(str(key).startswith("$") for key in value):
-        return " ".join(f"{key} {_run(part)}" for key, part in value.items())
+        return " ".join(f"{key} {_part(key, part)}" for key, part in value.items())
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _run(value: object) -> str:
-    if isinstance(value, list) and len(value) == 2 and all(isinstance(one, int) for one in value):
+def _part(key: object, value: object) -> str:
+    """Return one member of an object; a first and a last size where it says sizes along an axis."""
+    if key in AXES and isinstance(value, list) and len(value) == 2:
         return f"{value[0]}..{value[1]}"
     return f"{value:.6g}" if isinstance(value, float) else _plain(value)
 

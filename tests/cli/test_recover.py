@@ -44,7 +44,8 @@ def test_text_says_what_how_sure_and_what_settles_the_rest(ckptkit: Call, weight
     rows = {line.split()[0]: line.split()[1:] for line in run.out.splitlines()}
     assert rows["family"] == ["asteroids"]
     assert rows["n_action"][:2] == ["4", "proven"]
-    assert rows["activation"] == ["?", "unknown"]
+    assert rows["activation"] == ["?", "unknown", "nothing", "says", "it"]
+    assert rows["fields"][-1] == "unknown"
     assert "give --assume asteroids" in run.out
     assert "give --input-shape C,H,W, for instance --input-shape 2,36,36" in run.out
 

@@ -16,6 +16,7 @@ MOST_STEPS = 40_000
 MOST_LISTED = 256
 MOST_LAYERS = 8
 RULE = "no padding, no pooling, strides that never grow and are at most the kernel"
+AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 POOLS = ((2, 2, 0), (3, 2, 0), (3, 2, 1), (3, 3, 0))
 """Kernel, stride and padding of the usual poolings."""
 
@@ -158,7 +159,8 @@ def images(kernels: Sequence[Sizes], places: int) -> Iterator[dict[str, object]]
             for kernel, stride in zip(reversed(kernels), reversed(strides), strict=True):
                 low, high = (low - 1) * stride + kernel[axis], high * stride + kernel[axis] - 1
             runs.append([low, high])
-        yield {"stride": list(strides), "padding": [0] * len(strides), "sizes": runs}
+        named = dict(zip(AXES[axes], runs, strict=True))
+        yield {"stride": list(strides), "padding": [0] * len(strides), **named}
 
 
 def _falling(numbers: Sequence[int]) -> list[int]:

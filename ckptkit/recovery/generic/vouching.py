@@ -66,16 +66,13 @@ def _input_shape(findings: Findings, found: Chain) -> tuple[int, ...]:
     findings.unknown("input_shape", runs)
     channels = takes(plain(first))
     if runs:
-        sizes = ",".join(str(low) for low, _ in _pairs(runs[0]["sizes"]))
+        axes = geometry.AXES[len(found.kernels[0])]
+        sizes = ",".join(str(run[0]) for run in (runs[0][axis] for axis in axes) if isinstance(run, list))
         findings.ask(
             f"which image does it take? strides, padding and size together bring it to {found.places} places "
             f"(give --input-shape {channels},{sizes} or what it was)"
         )
     return ()
-
-
-def _pairs(value: object) -> list[list[int]]:
-    return value if isinstance(value, list) else []
 
 
 def _steps(findings: Findings, found: Chain) -> Steps:

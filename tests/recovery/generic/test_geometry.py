@@ -70,7 +70,7 @@ def test_a_long_list_says_that_it_is_cut() -> None:
 
 def test_sizes_that_fit_are_runs() -> None:
     first = next(iter(images(NATURE, 49)))
-    assert first == {"stride": [4, 2, 1], "padding": [0, 0, 0], "sizes": [[84, 91], [84, 91]]}
+    assert first == {"stride": [4, 2, 1], "padding": [0, 0, 0], "height": [84, 91], "width": [84, 91]}
     for side in (83, 84, 91, 92):
         assert bool(
             [w for w in unpadded_ways((side, side), NATURE, 49).found if [s.stride for s in w] == [4, 2, 1]]
