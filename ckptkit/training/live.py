@@ -86,11 +86,22 @@ class Live:
         Raises:
             UsageError: Something in it is no plain data, or it is nested too deeply; the message says where.
         """
-        found = self._tree(value, path, 0)
+        found = self._tree(self.checked(value, path), path, 0)
         kept, lost = plain(found, path)
         for one in lost:
             raise UsageError(f"{one.reason} cannot be written", where=one.path)
         return kept if isinstance(kept, dict) else {}
+
+    @staticmethod
+    def checked(value: Mapping[Any, Any], path: str) -> Mapping[Any, Any]:
+        """Return a mapping as it is.
+
+        Raises:
+            UsageError: It is none.
+        """
+        if not isinstance(value, Mapping):
+            raise UsageError(f"must be a dict, is {type(value).__name__}", where=path)
+        return value
 
     def _tree(self, value: object, path: str, depth: int) -> object:
         import torch

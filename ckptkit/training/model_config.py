@@ -109,6 +109,15 @@ class ModelConfig:
         return self.words() | {"input_shape": list(self.input_shape)}
 
     @classmethod
+    def of(cls, config: "ModelConfig | Mapping[str, object]") -> "ModelConfig":
+        """Return a configuration as it is, or from the fields that a mapping gives.
+
+        Raises:
+            UsageError: As for the class itself.
+        """
+        return config if isinstance(config, ModelConfig) else cls.from_json(config)
+
+    @classmethod
     def from_json(cls, document: Mapping[str, object]) -> "ModelConfig":
         """Return the configuration that `to_json` gave, or that a file has as `model_config`.
 

@@ -1,7 +1,7 @@
 """Asteroids networks from their configuration, built as every other network: from a graph."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,10 @@ MEMORY = "memory"
 
 
 def create_model_from_config(
-    model_config: ModelConfig, device: "str | torch.device" = "cpu", *, seed: int | None = None
+    model_config: ModelConfig | Mapping[str, object],
+    device: "str | torch.device" = "cpu",
+    *,
+    seed: int | None = None,
 ) -> "GraphModule":
     """Return a new network in training mode; calling it gives its outputs by name.
 
@@ -46,6 +49,7 @@ def create_model_from_config(
 
     Raises:
         ArchitectureError: The fields allow no such network.
+        UsageError: They contradict each other.
         MissingExtraError: torch is not installed.
     """
     extras.require("torch", "creating a network")
@@ -53,11 +57,12 @@ def create_model_from_config(
 
     from ckptkit.graph.torch_module import GraphModule
 
-    graph = graph_of(describe(blank(model_config)))
+    config = ModelConfig.of(model_config)
+    graph = graph_of(describe(blank(config)))
     with _seeded(seed):
-        module = GraphModule(graph, order=shapes(model_config))
-    if model_config.distributional_dqn:
-        low, high, count = model_config.v_min, model_config.v_max, model_config.n_atoms
+        module = GraphModule(graph, order=shapes(config))
+    if config.distributional_dqn:
+        low, high, count = config.v_min, config.v_max, config.n_atoms
         module.tensor(SUPPORT).copy_(torch.linspace(low, high, count))
     module.to(device)
     return module

@@ -102,7 +102,12 @@ def load_model_checkpoint(
     stated = _stated(checkpoint, model_config)
     found = _recovered(checkpoint, names, stated.words, input_shape)
     merged = _merged(checkpoint, found, stated.words)
-    config = ModelConfig.from_json(merged)
+    try:
+        config = ModelConfig(**merged)
+    except UsageError as error:
+        raise ArchitectureError(
+            f"its model_config is {error.what}", where=checkpoint.path, fix=_FIX
+        ) from error
     return LoadedModel(
         model=_module(checkpoint, names, found, device),
         config=config,
@@ -125,6 +130,9 @@ def _stated(checkpoint: Checkpoint, given: ModelConfig | Mapping[str, object] | 
         unknown = [name for name in own if name not in FIELDS]
         migrations += tuple(f"model_config.{name} is no field of ModelConfig: left out" for name in unknown)
     hints = given.words() if isinstance(given, ModelConfig) else given or {}
+    strange = [name for name in hints if name not in FIELDS]
+    if strange:
+        raise UsageError(f"model_config= has {', '.join(strange)}, which is no field of ModelConfig")
     hinted = {name: plain_value(value) for name, value in hints.items() if value is not None}
     differ = [
         f"{name} is {words[name]!r}, not {hinted[name]!r}" for name in hinted if _differs(words, hinted, name)

@@ -1,6 +1,7 @@
 """Bring a training run back to where its file was written."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -87,7 +88,7 @@ def load_for_training(
 
     Raises:
         ArchitectureError: The model's tensors are not those of the file; all differences are named.
-        UsageError: The file lacks a part, or an optimizer holds other parameters.
+        UsageError: The file lacks a part, an optimizer holds other parameters, or torch cannot take a state.
         IntegrityError: Bytes differ from what was recorded for them.
         CkptkitError: As `read`.
     """
@@ -103,15 +104,31 @@ def load_for_training(
         raise UsageError("; ".join(problems), where=checkpoint.path)
     _fill(unwrap(model), weights, state.get(MODEL_EXTRA) or {}, checkpoint.path)
     for name, part in wanted.items():
-        for each, own in _pairs(part, state[name]):
-            each.load_state_dict(_like(own, each.state_dict()))
-    found = state.get(RNG)
-    missing = generators.restore(found) if rng and found else ((RNG,) if rng else ())
+        with _explained(name, checkpoint.path):
+            for each, own in _pairs(part, state[name]):
+                each.load_state_dict(_like(own, each.state_dict()))
+    found = state.get(RNG) if rng else None
+    with _explained(RNG, checkpoint.path):
+        missing = generators.restore(found) if found else ((RNG,) if rng else ())
     used = {*wanted, *DESCRIBE, MODEL_EXTRA, EXTRA, *([RNG] if rng else [])}
     info = live_tree(checkpoint.training_info, None)
     extra = state.get(EXTRA)
     left = tuple(name for name in state if name not in used)
     return Resumed(step_of(info), info, extra if isinstance(extra, dict) else {}, left, missing)
+
+
+@contextmanager
+def _explained(name: str, where: str) -> Iterator[None]:
+    """Turn what torch says of a state that it cannot take into an error that names the part."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        why = f"{type(error).__name__}: {error}"
+        raise UsageError(
+            f"{name} is no such state ({why}); what was loaded before it stays changed",
+            where=where,
+            fix="make model and optimizer anew before training on",
+        ) from error
 
 
 def _live_state(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -125,7 +125,7 @@ def save_for_training(  # noqa: PLR0913 - one parameter a part of the state
         SCALER: _states(scaler),
         RNG: generators.states() if rng else None,
         MODEL_EXTRA: model_extra or None,
-        EXTRA: extra,
+        EXTRA: None if extra is None else Live.checked(extra, EXTRA),
     }
     state = live.tree({name: part for name, part in parts.items() if part is not None}, TRAINING_PREFIX)
     said = dict(training_info or {}) | ({} if step is None else {"step": step})
@@ -168,7 +168,9 @@ def _states(part: Any) -> object:
     if part is None:
         return None
     if isinstance(part, Mapping):
-        return {name: one.state_dict() for name, one in part.items()}
+        return {name: _states(one) for name, one in part.items()}
+    if not callable(getattr(part, "state_dict", None)):
+        raise UsageError(f"a {type(part).__qualname__} has no state_dict(), and so nothing to come back to")
     return part.state_dict()
 
 
@@ -191,8 +193,7 @@ def _in_memory(tensors: Mapping[str, Any], info: Mapping[str, object]) -> Checkp
 
 def _configured(checkpoint: Checkpoint, config: ModelConfig | Mapping[str, object]) -> Checkpoint:
     """Return a checkpoint with the architecture that its configuration and its tensors agree on."""
-    known = config if isinstance(config, ModelConfig) else ModelConfig.from_json(config)
-    stated = replace(checkpoint, model_config=known.words())
+    stated = replace(checkpoint, model_config=ModelConfig.of(config).words())
     found = describe(stated)
     graph_of(found, "the model_config must be that of the model")
     return replace(stated, architecture=found.architecture(), recovery=found.report())

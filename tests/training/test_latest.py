@@ -65,6 +65,17 @@ def test_empty_and_foreign_files_are_named_where_they_look_like_checkpoints(run:
     assert {skipped.path.name for skipped in found.skipped} == {"model_300.pt", "latest.pth"}
 
 
+def test_an_unsafe_file_is_skipped(run: Path) -> None:
+    class Call:
+        def __reduce__(self) -> Any:
+            return os.getcwd, ()
+
+    torch.save({"model_state_dict": MODEL.state_dict(), "step": 900, "x": Call()}, run / "model_900.pt")
+    found = ckptkit.find_latest_checkpoint(run)
+    assert found.path == run / "model_200.pt"
+    assert "CK102" in found.skipped[0].reason
+
+
 def test_a_file_without_a_model_is_no_place_to_go_on_from(run: Path) -> None:
     state = torch.optim.Adam(MODEL.parameters()).state_dict()
     torch.save({"optimizer_state_dict": state, "agent_step": 900}, run / "trainer_state.pt")

@@ -184,3 +184,26 @@ def test_the_corpus_loads_with_its_recorded_outputs(path: Path) -> None:
         outputs = model(torch.from_numpy(expected["obs"]))
     np.testing.assert_allclose(outputs["q_values"].numpy(), expected["q"], 1e-5, 1e-5)
     assert outputs["action"].tolist() == expected["q"].argmax(1).tolist()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"n_steps": 0}, "n_steps must be at least 1"),
+        ({"noisy_std_init": "x"}, "noisy_std_init must be a number"),
+        ({"double_dqn": 1, "game": 5}, "double_dqn must be true or false, is 1; game must be a string"),
+    ],
+)
+def test_words_of_a_file_that_no_configuration_takes_are_refused_with_the_file(
+    words: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    made = Dqn(SHAPE, 4)
+    path = written(versioned(made, model_config(made, SHAPE, **words)), tmp_path / "a.pth")
+    with pytest.raises(ArchitectureError, match=rf"a\.pth: its model_config is no ModelConfig: {said}"):
+        ckptkit.load_model_checkpoint(path)
+
+
+def test_an_argument_with_a_field_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    path = written(Dqn(SHAPE, 4).state_dict(), tmp_path / "a.pth")
+    with pytest.raises(UsageError, match="has colour, which is no field"):
+        ckptkit.load_model_checkpoint(path, model_config={"colour": 1})

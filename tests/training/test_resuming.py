@@ -316,3 +316,39 @@ def test_a_changed_optimizer_tensor_is_named(tmp_path: Path) -> None:
     file.write_bytes(data)
     with pytest.raises(IntegrityError, match="differs from its digest"):
         ckptkit.load_for_training(tmp_path / "bundle", run.model, run.optimizer)
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({"optimizer_state_dict": {"a": 1}}, r"the file's has \[\]"),
+        ({"optimizer_state_dict": 3}, "the file's has|holds no optimizer_state_dict"),
+        ({"rng_states": {"python": "x"}}, "rng_states is no such state"),
+    ],
+)
+def test_states_that_are_none_are_refused_by_name(state: dict[str, Any], said: str, tmp_path: Path) -> None:
+    model = nn.Linear(2, 2)
+    optimizer = torch.optim.Adam(model.parameters())
+    torch.save(
+        {"model_state_dict": model.state_dict(), "optimizer_state_dict": optimizer.state_dict(), **state},
+        tmp_path / "a.pt",
+    )
+    with pytest.raises(UsageError, match=said):
+        ckptkit.load_for_training(tmp_path / "a.pt", model, optimizer)
+
+
+def test_a_state_that_torch_cannot_take_is_named(tmp_path: Path) -> None:
+    model = nn.Linear(2, 2)
+    optimizer = torch.optim.Adam(model.parameters())
+    state = {"state": {0: {"exp_avg": 3}}, "param_groups": optimizer.state_dict()["param_groups"]}
+    torch.save({"model_state_dict": model.state_dict(), "optimizer_state_dict": state}, tmp_path / "a.pt")
+    with pytest.raises(UsageError, match=r"optimizer_state_dict is no such state \(KeyError"):
+        ckptkit.load_for_training(tmp_path / "a.pt", model, optimizer)
+
+
+def test_what_cannot_be_saved_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"a str has no state_dict"):
+        ckptkit.save_for_training(tmp_path / "a.pt", nn.Linear(1, 1), "adam")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"extra: must be a dict, is int"):
+        ckptkit.save_for_training(tmp_path / "a.pt", nn.Linear(1, 1), extra=3)  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
