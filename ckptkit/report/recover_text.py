@@ -111,7 +111,8 @@ def _value(one: Mapping[str, object]) -> str:
 
 def _because(one: Mapping[str, object]) -> str:
     evidence, others = _list(one.get("evidence")), _list(one.get("alternatives"))
-    parts = [_some([str(item) for item in evidence])] if evidence else []
+    why = "nothing fits " if one.get("status") == "unknown" else ""
+    parts = [why + _some([str(item) for item in evidence])] if evidence else []
     if others:
         word = "one of" if one.get("value") is None else "or"
         parts.append(f"{word} {_some(_others(one.get('value'), others), ' | ')}")
@@ -138,7 +139,7 @@ def _plain(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return ",".join(map(_plain, value))
+        return ",".join(map(_plain, value)) or "[]"
     if isinstance(value, Mapping) and "type" in value:
         rest = ", ".join(f"{key} {_plain(part)}" for key, part in value.items() if key != "type")
         return f"{value['type']}({rest})"
