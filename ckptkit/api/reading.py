@@ -28,7 +28,11 @@ def read(path: PathLike) -> Checkpoint:
         UnsupportedTensorError: It holds a tensor that no bundle can carry.
     """
     probe = Probe(path)
-    checkpoint = readers.find(probe).read(probe)
+    return _read(readers.find(probe), probe)
+
+
+def _read(reader: readers.Reader, probe: Probe) -> Checkpoint:
+    checkpoint = reader.read(probe)
     return checkpoint if probe.wrapper is None else _in_wrapper(checkpoint, probe.wrapper)
 
 
@@ -63,6 +67,26 @@ def find(path: PathLike) -> Iterator[Path]:
     for candidate in candidates(root, is_checkpoint):
         if candidate == root or is_checkpoint(candidate):
             yield candidate
+
+
+def read_each(root: Path) -> Iterator[tuple[Path, Checkpoint | CkptkitError]]:
+    """Yield every checkpoint below a directory that `find` would, read, or the error that says why not.
+
+    Each file is opened once.
+    """
+    for path in candidates(root, is_checkpoint):
+        try:
+            probe = Probe(path)
+            reader = readers.find(probe)
+        except NotACheckpointError:
+            continue
+        except CkptkitError as error:
+            yield path, error
+            continue
+        try:
+            yield path, _read(reader, probe)
+        except CkptkitError as error:
+            yield path, error
 
 
 def is_checkpoint(path: Path) -> bool:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from ckptkit.api.reading import PathLike, find, is_checkpoint, read
+from ckptkit.api.reading import PathLike, is_checkpoint, read_each
 from ckptkit.errors import (
     CkptkitError,
     NotACheckpointError,
@@ -52,8 +52,8 @@ def survey(path: PathLike) -> Directory:
     """
     root = Path(path)
     runs: dict[str, list[Entry]] = {}
-    for found in find(root):
-        entry = _entry(root, found)
+    for place, found in read_each(root):
+        entry = _entry(root, place, found)
         runs.setdefault(entry.run, []).append(entry)
     if not runs:
         raise NotACheckpointError("no checkpoint in this directory", where=os.fspath(path))
@@ -65,28 +65,26 @@ def _order(entry: Entry) -> tuple[bool, int, str]:
     return entry.step is not None, entry.step or 0, entry.path
 
 
-def _entry(root: Path, path: Path) -> Entry:
+def _entry(root: Path, path: Path, found: Checkpoint | CkptkitError) -> Entry:
     inside = path.relative_to(root)
     name, run = inside.as_posix(), inside.parent.as_posix()
-    try:
-        checkpoint = read(path)
-    except CkptkitError as error:
-        kind = next(kind for cls, kind in _KINDS if isinstance(error, cls))
-        failure = Failure(kind, error.code, error.what, error.fix, error.exit_code)
+    if isinstance(found, CkptkitError):
+        kind = next(kind for cls, kind in _KINDS if isinstance(found, cls))
+        failure = Failure(kind, found.code, found.what, found.fix, found.exit_code)
         return Entry(path=name, run=run, bytes=_size(path), failure=failure)
-    count, field = step(checkpoint, path.name)
+    count, field = step(found, path.name)
     return Entry(
         path=name,
         run=run,
-        system=system(checkpoint),
-        format=checkpoint.format,
-        format_version=checkpoint.format_version,
-        verdict=checkpoint.verdict,
+        system=system(found),
+        format=found.format,
+        format_version=found.format_version,
+        verdict=found.verdict,
         step=count,
         step_from=field,
-        bytes=sum(file.source.size for file in checkpoint.files if file.role != "wrapper"),
-        failure=_unsafe(checkpoint),
-        notes=checkpoint.notes,
+        bytes=sum(file.source.size for file in found.files if file.role != "wrapper"),
+        failure=_unsafe(found),
+        notes=found.notes,
     )
 
 
