@@ -54,6 +54,17 @@ def looped(self, observation_space, widths=(6, 4), activation=nn.Tanh) -> None:
     self.net = nn.Sequential(*layers)
 
 
+def enclosed() -> Callable[..., None]:
+    """Return an `__init__` that takes names from the function around it."""
+    base, width = BaseFeaturesExtractor, 5
+
+    def init(self, observation_space, features_dim: int = 4) -> None:
+        base.__init__(self, observation_space, features_dim)
+        self.net = nn.Sequential(nn.Linear(3, width), nn.GELU(), nn.Linear(width, features_dim))
+
+    return init
+
+
 def plain(self, x):
     return self.net(x)
 
@@ -71,6 +82,7 @@ READ = {
     "residual": (made(two, residual), {}),
     "flat": (made(two, flat), {}),
     "stacked": (made(stacked, plain), {"features_dim": 9}),
+    "enclosed": (made(enclosed(), plain), {}),
     "looped": (made(looped, plain), {"widths": (5, 6, 3), "activation": nn.Tanh}),
 }
 

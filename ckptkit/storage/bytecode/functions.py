@@ -16,7 +16,6 @@ VARIADIC = 0x04 | 0x08
 """`*args` and `**kwargs`."""
 NOT_PLAIN = 0x20 | 0x80 | 0x100 | 0x200
 """Generators and coroutines: calling them runs nothing."""
-CLASS_CELL = "__class__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +78,19 @@ class Function:
         return found
 
     def cell(self, index: int) -> Symbol:
-        """Return what a free variable holds, which is understood of the class itself alone."""
-        name = self.code.free[index]
-        held = self.closure[index] if index < len(self.closure) else None
-        if name == CLASS_CELL and isinstance(held, Instance) and self._is_owner(held):
-            return Symbol("class")
-        raise UnreadError(f"{name} is a variable of an outer function")
+        """Return what a free variable holds.
 
-    def _is_owner(self, cell: Instance) -> bool:
-        held = [*cell.args, *(pair[1] for pair in cell.pairs if pair[0] == "cell_contents")]
-        return bool(held) and held[-1] is self.owner
+        Raises:
+            UnreadError: The pickle does not say it, or it is of the file's own.
+        """
+        name = self.code.free[index]
+        cell = self.closure[index] if index < len(self.closure) else None
+        held = [*cell.args] if isinstance(cell, Instance) else []
+        if isinstance(cell, Instance):
+            held += [pair[1] for pair in cell.pairs if pair[0] == "cell_contents"]
+        if not held:
+            raise UnreadError(f"what {name} is, is not in the file")
+        return self._meaning(held[-1], name)
 
 
 def function(value: object, owner: Instance) -> Function | None:
