@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ckptkit import writers
+from ckptkit.api.adapting import Adapted, adapted
 from ckptkit.api.preparing import assumed, refuse_unfit, unused_hints, with_architecture
 from ckptkit.api.reading import PathLike, read
-from ckptkit.errors import LevelError
-from ckptkit.model.checkpoint import Note
+from ckptkit.errors import LevelError, UsageError
+from ckptkit.model.adaptation import InputChannels
+from ckptkit.model.checkpoint import Checkpoint, Note
 from ckptkit.model.recovered import Hints
 from ckptkit.model.results import Receipt
 from ckptkit.storage.atomic import rehearse
@@ -27,6 +29,7 @@ def convert(  # noqa: PLR0913 - one parameter an option of the command
     require_level: int = 0,
     input_shape: tuple[int, ...] | None = None,
     assume: Sequence[str] = (),
+    adapt: InputChannels | None = None,
 ) -> Receipt:
     """Write a checkpoint in another format; tensors stay bit-identical, the source untouched.
 
@@ -40,6 +43,7 @@ def convert(  # noqa: PLR0913 - one parameter an option of the command
         require_level: Refuse, before anything is written, if the result would be below it.
         input_shape: Shape of one observation, for an architecture that the file cannot tell.
         assume: Names of profiles that may supply what the file cannot tell.
+        adapt: A change of the network; the receipt and the lineage of the result say what was changed.
 
     Raises:
         UnsafeCheckpointError: The source asks for more than reading data.
@@ -52,6 +56,9 @@ def convert(  # noqa: PLR0913 - one parameter an option of the command
     before = checkpoint
     if writer.describes:
         checkpoint = with_architecture(checkpoint, hints)
+    notes = unused_hints(before, checkpoint, hints)
+    change = _adapted(checkpoint, writer, adapt, hints)
+    checkpoint = change.checkpoint
     reach = writer.reach(checkpoint)
     require(reach, require_level, os.fspath(source))
     target = Path(output)
@@ -71,11 +78,23 @@ def convert(  # noqa: PLR0913 - one parameter an option of the command
         verdict=checkpoint.verdict,
         dropped=checkpoint.dropped + altered.dropped,
         assumed=(assumed(checkpoint) if writer.describes else ()) + altered.assumed,
-        changed=altered.changed,
-        notes=checkpoint.notes + altered.notes + _of_level(reach) + unused_hints(before, checkpoint, hints),
+        changed=change.changed + altered.changed,
+        adapted=change.names,
+        notes=checkpoint.notes + altered.notes + _of_level(reach) + notes,
         code=checkpoint.code,
         dry_run=dry_run,
     )
+
+
+def _adapted(
+    checkpoint: Checkpoint, writer: writers.Writer, adapt: InputChannels | None, hints: Hints
+) -> Adapted:
+    if adapt is None:
+        return Adapted(checkpoint)
+    if not writer.describes:
+        what = f"a network cannot be adapted on the way to {writer.id}"
+        raise UsageError(what, fix="adapt it --to deploy first")
+    return adapted(checkpoint, adapt, hints)
 
 
 def require(reach: Reach, level: int, where: str) -> None:

@@ -1,9 +1,14 @@
 """`ckptkit convert`."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from ckptkit.cli import options
 from ckptkit.cli.output import emit, form_of, wants_color
+
+if TYPE_CHECKING:
+    from ckptkit.model.adaptation import InputChannels
 
 
 @click.command("convert")
@@ -38,6 +43,11 @@ from ckptkit.cli.output import emit, form_of, wants_color
     help="Profile for what SRC cannot tell; repeatable.",
 )
 @click.option(
+    "--adapt",
+    type=options.Adaptation(),
+    help="input-channels=N: other input channels, new ones zero; N,lossy drops weights.",
+)
+@click.option(
     "--format", "form", type=click.Choice(options.FORMATS), help="Form of the receipt; text by default."
 )
 @options.color_option
@@ -52,6 +62,7 @@ def command(
     list_dropped: bool,
     input_shape: tuple[int, ...] | None,
     assume: tuple[str, ...],
+    adapt: "InputChannels | None",
     form: str | None,
     color: str,
 ) -> int:
@@ -79,6 +90,7 @@ def command(
         require_level=require_level,
         input_shape=input_shape,
         assume=assume,
+        adapt=adapt,
     )
     chosen = form_of(form, None)
     emit(report.receipt(receipt, chosen, color=wants_color(color, None), list_dropped=list_dropped), None)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from ckptkit.model.adaptation import InputChannels
     from ckptkit.model.settings import Settings
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -48,6 +49,24 @@ class Profile(click.ParamType[str]):
         except UsageError as error:
             self.fail(f"{error.what} ({error.fix})", param, ctx)
         return str(value)
+
+
+class Adaptation(click.ParamType["InputChannels"]):
+    """`input-channels=N`: a change of the network."""
+
+    name = "CHANGE"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> "InputChannels":
+        """Return the change, or fail with its right form."""
+        from ckptkit.errors import UsageError
+        from ckptkit.model.adaptation import InputChannels
+
+        try:
+            return InputChannels.parse(str(value))
+        except UsageError as error:
+            self.fail(f"{error.what} ({error.fix})", param, ctx)
 
 
 class Target(click.ParamType[str]):

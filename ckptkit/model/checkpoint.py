@@ -83,6 +83,7 @@ class Checkpoint:
         architecture: The manifest's `architecture` object, found by recovery; None where a v2
             encoding's own stands, or nothing is known.
         recovery: The manifest's `recovery` object, likewise.
+        migrations: What was changed on the way to a bundle, one line each.
     """
 
     path: str
@@ -106,3 +107,4 @@ class Checkpoint:
     bundle: BundleFacts | None = None
     architecture: Mapping[str, object] | None = None
     recovery: Mapping[str, object] | None = None
+    migrations: tuple[str, ...] = ()

@@ -148,7 +148,7 @@ def lineage(checkpoint: Checkpoint, digests: Mapping[str, str]) -> dict[str, obj
         "container": checkpoint.container,
         "tool": {"name": "ckptkit", "version": __version__},
         "verdict": str(checkpoint.verdict),
-        "migrations": [],
+        "migrations": list(checkpoint.migrations),
         "dropped": [{"path": entry.path, "reason": entry.reason} for entry in checkpoint.dropped],
         "code": [_seen(fact) for fact in checkpoint.code],
         "notes": [

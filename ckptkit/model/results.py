@@ -251,6 +251,7 @@ class Receipt:
         level: Level of the result.
         assumed: Fields filled from a named profile, one line each.
         changed: What is written otherwise than the source has it, one line each.
+        adapted: Names of the tensors whose bytes are not the source's, because that was asked for.
     """
 
     source: str
@@ -267,3 +268,4 @@ class Receipt:
     code: tuple[CodeFact, ...] = ()
     dry_run: bool = False
     changed: tuple[str, ...] = ()
+    adapted: tuple[str, ...] = ()

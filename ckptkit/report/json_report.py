@@ -62,6 +62,7 @@ def receipt(done: Receipt) -> str:
             "level": done.level,
             "written": _written(done.written) if done.written is not None else None,
             "changed": list(done.changed),
+            "adapted": list(done.adapted),
             "dropped": [_dropped(entry) for entry in done.dropped],
             "assumed": list(done.assumed),
             "notes": [_note(note) for note in done.notes],

@@ -15,7 +15,7 @@ def lines(done: Receipt, *, list_dropped: bool) -> Iterator[Line]:
     """Yield one line a step: read, weights, changed, dropped, assumed, notes, wrote."""
     yield _read(done)
     if done.written is not None:
-        yield _step("weights", _weights(done.written))
+        yield _step("weights", _weights(done.written, done.adapted))
     for change in done.changed:
         yield _step("changed", change)
     yield from _dropped(done, list_dropped)
@@ -39,10 +39,11 @@ def _read(done: Receipt) -> Line:
     )
 
 
-def _weights(written: Written) -> str:
+def _weights(written: Written, adapted: tuple[str, ...]) -> str:
     aliases = f" ({plural(written.aliases, 'alias', 'aliases')})" if written.aliases else ""
     state = f" · {plural(written.training_tensors, 'training tensor')}" if written.training_tensors else ""
-    return f"{plural(written.tensors, 'tensor')}{aliases}, bit-identical{state}"
+    but = f" but for {', '.join(adapted)}" if adapted else ""
+    return f"{plural(written.tensors, 'tensor')}{aliases}, bit-identical{but}{state}"
 
 
 def _dropped(done: Receipt, list_dropped: bool) -> Iterator[Line]:

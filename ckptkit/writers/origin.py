@@ -30,6 +30,14 @@ def sources(checkpoint: Checkpoint) -> Iterator[Path]:
         yield folder
 
 
+def _extended(lineage: Mapping[str, object], migrations: tuple[str, ...]) -> Mapping[str, object]:
+    """Return a lineage with what was changed since it was written."""
+    before = lineage.get("migrations")
+    if not migrations or not isinstance(before, list):
+        return lineage
+    return {**lineage, "migrations": [*before, *migrations]}
+
+
 class Origin:
     """The lineage of a bundle, its digests computed beside the copying.
 
@@ -68,7 +76,7 @@ class Origin:
         if self._carried is not None:
             if not isinstance(self._carried, Mapping):
                 raise ManifestError("lineage is no object", where=self._checkpoint.path)
-            return self._carried
+            return _extended(self._carried, self._checkpoint.migrations)
         self._thread.join()
         if self._failure is not None:
             raise self._failure
