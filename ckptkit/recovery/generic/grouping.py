@@ -47,6 +47,8 @@ def groups(names: Canonical) -> list[Group]:
 
 def _owner(name: str) -> tuple[str, str]:
     parts = name.split(".")
+    if "" in parts:  # no module has an empty name; such a tensor is nobody's
+        return "", name
     if PARAMETRIZED in parts[:-1]:
         at = parts.index(PARAMETRIZED)
         return ".".join(parts[:at]), ".".join(parts[at:])

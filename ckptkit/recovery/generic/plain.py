@@ -18,6 +18,8 @@ def plain(path: str, weight: Shape, bias: Shape | None, context: Context) -> lis
         bias: Shape of `bias`; None where there is none.
         context: What stands around it.
     """
+    if not weight:
+        return []
     if len(weight) == 1:
         return vector_norms(weight[0], bias, context)
     found: list[Module] = []

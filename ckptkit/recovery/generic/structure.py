@@ -18,7 +18,7 @@ class Subtrees:
         self._children: dict[str, dict[str, None]] = {}
         for name, tensor in tensors.items():
             parts = name.split(".")
-            for at in range(min(len(parts), MOST_DEPTH)):
+            for at in range(0 if "" in parts else min(len(parts), MOST_DEPTH)):
                 path, rest = ".".join(parts[:at]), ".".join(parts[at:])
                 self._below.setdefault(path, []).append((rest, tensor.shape, tensor.dtype.name))
                 if at + 1 < len(parts):
