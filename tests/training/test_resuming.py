@@ -272,17 +272,24 @@ def test_files_of_torch_save_with_the_usual_names_are_read(tmp_path: Path) -> No
         {
             "model_state_dict": run.model.state_dict(),
             "optimizer_state_dict": run.optimizer.state_dict(),
-            "rng_states": {"python": random.getstate(), "torch_cpu": torch.get_rng_state()},
+            "rng_states": {
+                "python": random.getstate(),
+                "numpy": np.random.get_state(),
+                "torch_cpu": torch.get_rng_state(),
+                "torch_cuda": [torch.get_rng_state()],
+            },
             "step": 2,
         },
         tmp_path / "a.pt",
     )
-    wanted = torch.rand(3), random.random()
+    wanted = torch.rand(3), random.random(), float(np.random.rand())
     other = begin("adam", "multistep", False, start=3)
     found = ckptkit.load_for_training(tmp_path / "a.pt", other.model, other.optimizer)
     assert (found.step, found.left) == (2, ())
+    if not torch.cuda.is_available():
+        assert found.missing == ("torch_cuda",)
     assert torch.equal(torch.rand(3), wanted[0])
-    assert random.random() == wanted[1]
+    assert (random.random(), float(np.random.rand())) == wanted[1:]
     for mine, its in zip(run.optimizer.state.values(), other.optimizer.state.values(), strict=True):
         assert torch.equal(mine["max_exp_avg_sq"], its["max_exp_avg_sq"])
 
