@@ -41,6 +41,11 @@ def tensor_sha256(tensor: Tensor) -> str:
     return digest.hexdigest()
 
 
+def text_sha256(text: str) -> str:
+    """Hash the UTF-8 bytes of `text`; lone surrogates, which file names can hold, included."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def content_digest(leaves: Iterable[Leaf]) -> str:
     """Return the Merkle root (RFC 6962) over `leaves`, sorted by the UTF-8 bytes of their names.
 

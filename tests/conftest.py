@@ -25,6 +25,18 @@ class Run:
 Call = Callable[..., Run]
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the results that tests leave out of the user's cache."""
+    before = os.environ.get("CKPTKIT_CACHE_DIR")
+    os.environ["CKPTKIT_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    if before is None:
+        del os.environ["CKPTKIT_CACHE_DIR"]
+    else:
+        os.environ["CKPTKIT_CACHE_DIR"] = before
+
+
 @pytest.fixture
 def ckptkit(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
     """Return a function that runs the command line in this process."""

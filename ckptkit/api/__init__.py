@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ckptkit.api.baselining import write_baseline
-    from ckptkit.api.configuring import settings
     from ckptkit.api.comparing import diff
     from ckptkit.api.compatibility import check_compatibility
+    from ckptkit.api.configuring import settings
     from ckptkit.api.converting import convert
     from ckptkit.api.exporting import OwnModule, export_onnx
     from ckptkit.api.inspecting import inspect
@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     from ckptkit.api.reading import find, read
     from ckptkit.api.recovering import recover
     from ckptkit.api.surveying import survey
+    from ckptkit.api.targeting import bundles, changed_since
     from ckptkit.api.validating import validate
 
 __all__ = [
     "OwnModule",
+    "bundles",
+    "changed_since",
     "check_compatibility",
     "convert",
     "diff",
@@ -45,6 +48,8 @@ __all__ = [
 _MODULES = {
     "OwnModule": "exporting",
     "check_compatibility": "compatibility",
+    "bundles": "targeting",
+    "changed_since": "targeting",
     "convert": "converting",
     "diff": "comparing",
     "export_onnx": "exporting",

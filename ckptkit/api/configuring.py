@@ -8,7 +8,7 @@ from typing import Any, cast
 from ckptkit import checks, schema
 from ckptkit.errors import UsageError
 from ckptkit.model.finding import Severity
-from ckptkit.model.settings import Settings
+from ckptkit.model.settings import Lfs, Settings
 from ckptkit.schema import catalogue
 from ckptkit.schema.apply import UNKNOWN
 from ckptkit.storage import settings_file
@@ -76,6 +76,7 @@ def _settings(file: Path, table: Mapping[str, Any]) -> Settings:
         exit_zero=table.get("exit-zero", False),
         allow_empty=table.get("allow-empty", False),
         baseline=str(file.parent / baseline) if baseline else "",
+        lfs=Lfs(table.get("lfs", Lfs.POINTER)),
         per_path_ignores={glob: _codes(codes) for glob, codes in ignores.items()},
         folder=str(file.parent),
         file=str(file),

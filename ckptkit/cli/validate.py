@@ -1,6 +1,7 @@
 """`ckptkit validate`."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 
@@ -11,6 +12,7 @@ from ckptkit.cli.output import append, emit, wants_color
 from ckptkit.errors import NotACheckpointError
 from ckptkit.model.finding import Severity
 from ckptkit.model.results import Report, Validation
+from ckptkit.model.settings import Lfs, Settings
 from ckptkit.report import VALIDATION_FORMS
 
 
@@ -32,6 +34,15 @@ from ckptkit.report import VALIDATION_FORMS
 @click.option("--exit-zero", is_flag=True, help="Exit 0 in spite of findings; an incomplete check stays 2.")
 @click.option("--allow-empty", is_flag=True, help="A path that holds no checkpoint is not an error.")
 @click.option("--baseline", metavar="FILE", help="Do not report the findings that FILE accepts.")
+@click.option(
+    "--lfs",
+    type=click.Choice([one.value for one in Lfs]),
+    help="A Git LFS or DVC pointer for content: incomplete (pointer, the default), an error, or passed over.",
+)
+@click.option("--bundles", is_flag=True, help="Check the bundle that a PATH lies in, each once.")
+@click.option("--changed-since", metavar="REV", help="Check only what git says has changed since REV.")
+@click.option("--jobs", type=click.IntRange(1, 256), help="Processes; default: one a core for many files.")
+@click.option("--no-cache", is_flag=True, help="Check unchanged files of searched directories again.")
 @options.config_options
 @click.option(
     "--format",
@@ -59,6 +70,11 @@ def command(
     exit_zero: bool,
     allow_empty: bool,
     baseline: str | None,
+    lfs: str | None,
+    bundles: bool,
+    changed_since: str | None,
+    jobs: int | None,
+    no_cache: bool,
     config: str | None,
     no_config: bool,
     form: str | None,
@@ -85,16 +101,47 @@ def command(
         exit_zero=exit_zero or settings.exit_zero,
         allow_empty=allow_empty or settings.allow_empty,
         baseline=baseline or settings.baseline,
+        lfs=Lfs(lfs or settings.lfs),
     )
-    result = api.validate(paths, settings=settings)
+    chosen: Sequence[str | Path] = paths
+    if changed_since is not None:
+        chosen = api.changed_since(changed_since, paths)
+    elif bundles:
+        chosen = api.bundles(paths)
+    told = None if outputs or form not in (None, "text") or settings.baseline else Streamed(color, settings)
+    result = api.validate(chosen, settings=settings, jobs=jobs, cache=not no_cache, told=told)
     if settings.allow_empty:
         result = _without_empty(result)
-    deliver(result, form, outputs, color)
+    deliver(result, form, outputs, color, streamed=told is not None)
     return exit_status(result, fail_on=settings.fail_on, exit_zero=settings.exit_zero)
 
 
-def deliver(result: Report, form: str | None, outputs: tuple[str, ...], color: str) -> None:
+class Streamed:
+    """Prints each result as soon as it is known."""
+
+    def __init__(self, color: str, settings: Settings) -> None:
+        self._color = wants_color(color, None)
+        self._allow_empty = settings.allow_empty
+
+    def __call__(self, one: Validation) -> None:
+        """Print one result, unless it says no more than that there is none, and that is allowed."""
+        from ckptkit import report
+
+        if not (self._allow_empty and _is_empty(one)):
+            emit(report.validation(one, color=self._color), None)
+
+
+def deliver(
+    result: Report, form: str | None, outputs: tuple[str, ...], color: str, *, streamed: bool = False
+) -> None:
     """Print the report or write it to each of `outputs`; tell a GitHub workflow where it is run by one.
+
+    Args:
+        result: What `validate` found.
+        form: As asked for.
+        outputs: Files to write.
+        color: As asked for.
+        streamed: Whether the results have been printed already.
 
     Raises:
         WriteError: A file or standard output cannot be written.
@@ -109,7 +156,8 @@ def deliver(result: Report, form: str | None, outputs: tuple[str, ...], color: s
         emit(report.validations(result, chosen, root=root), output)
     if not outputs:
         shown = wants_color(color, None)
-        emit(report.validations(result, form or "text", color=shown, root=root), None)
+        whole = report.validations_end(result, color=shown) if streamed else ""
+        emit(whole or report.validations(result, form or "text", color=shown, root=root), None)
     if os.environ.get("GITHUB_ACTIONS") == "true" and (outputs or form in (None, "text")):
         emit(report.validations(result, "github", root=root), None)
     summary = os.environ.get("GITHUB_STEP_SUMMARY")

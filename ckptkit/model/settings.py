@@ -3,9 +3,22 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cache
 
 from ckptkit.model.finding import Severity
+
+
+class Lfs(StrEnum):
+    """What a Git LFS or DVC pointer means where content is needed.
+
+    `POINTER`: it is compared with what the manifest says, and the check stays incomplete; `REQUIRE`: it
+    is an error; `SKIP`: it is compared, and that the content is missing is no more than a remark.
+    """
+
+    POINTER = "pointer"
+    REQUIRE = "require"
+    SKIP = "skip"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +34,7 @@ class Settings:
         exit_zero: Whether findings give exit status 0.
         allow_empty: Whether a path that holds no checkpoint is passed over.
         baseline: Path of the baseline; empty for none.
+        lfs: What a pointer means where content is needed.
         per_path_ignores: Globs, to codes and prefixes that are not reported there.
         folder: What globs are relative to; empty for the working directory.
         file: Where all this stands; empty where nothing does.
@@ -34,6 +48,7 @@ class Settings:
     exit_zero: bool = False
     allow_empty: bool = False
     baseline: str = ""
+    lfs: Lfs = Lfs.POINTER
     per_path_ignores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     folder: str = ""
     file: str = ""

@@ -12,7 +12,7 @@ from ckptkit.model.compatibility import Compatibility
 from ckptkit.model.difference import Difference
 from ckptkit.model.directory import Directory
 from ckptkit.model.migration import Migration
-from ckptkit.model.results import Export, Inspection, Receipt, Recovery, Report
+from ckptkit.model.results import Export, Inspection, Receipt, Recovery, Report, Validation
 
 if TYPE_CHECKING:
     from ckptkit.checks import Rule
@@ -93,10 +93,24 @@ def validations(report: Report, form: str, *, color: bool = False, root: Path | 
         return json_report.validations(report)
     if form != "text":
         return _for_programs(report, form, root)
-    from ckptkit.report.styled import render
-    from ckptkit.report.validation_text import grouped, plain
+    parts = (validation(result, color=color) for result in report.results)
+    return "".join(parts) + validations_end(report, color=color)
 
-    return render(grouped(report) if color else plain(report), color=color)
+
+def validation(result: Validation, *, color: bool = False) -> str:
+    """Render one result of `validate` as text; empty where nothing is to be said of it."""
+    from ckptkit.report.styled import render
+    from ckptkit.report.validation_text import result as lines
+
+    return render(lines(result, color=color), color=color)
+
+
+def validations_end(report: Report, *, color: bool = False) -> str:
+    """Render what follows the results of `validate` as text: remarks and the summary."""
+    from ckptkit.report.styled import render
+    from ckptkit.report.validation_text import closing
+
+    return render(closing(report, color=color), color=color)
 
 
 def _for_programs(report: Report, form: str, root: Path | None) -> str:

@@ -12,31 +12,37 @@ from ckptkit.report.words import plural
 BEARING = {Severity.ERROR: "bad", Severity.WARNING: "warn", Severity.INFO: "note"}
 
 
-def plain(report: Report) -> Iterator[Line]:
-    """Yield `path: CODE message` for each finding, then the summary."""
-    for result in report.results:
-        for finding in result.findings:
-            weight = "" if finding.severity is Severity.ERROR else f"{finding.severity}: "
-            fix = f" · fix: {finding.fix}" if finding.fix else ""
-            path = finding.path or result.path
-            yield line(f"{path}: {finding.code} {weight}{_message(finding)}{fix}")
-    yield from (line("note: ", remark) for remark in report.remarks)
+def result(checked: Validation, *, color: bool) -> Iterator[Line]:
+    """Yield what is to be said of one checkpoint; nothing in a pipe where it is sound."""
+    yield from _grouped(checked) if color else _plain(checked)
+
+
+def closing(report: Report, *, color: bool) -> Iterator[Line]:
+    """Yield what is to be said of the whole run."""
+    head = ("note  ", "note") if color else ("note: ", "")
+    yield from (line(head, remark) for remark in report.remarks)
     yield _summary(report)
 
 
-def grouped(report: Report) -> Iterator[Line]:
-    """Yield each checkpoint with its findings below it, then the summary."""
-    for result in report.results:
-        yield _title(result)
-        for finding in result.findings:
-            style = BEARING[finding.severity]
-            place = _inside(finding.path, result.path)
-            text = f"{place}: {_message(finding)}" if place else _message(finding)
-            yield line("  ", (finding.code, "name"), " ", (str(finding.severity), style), f"  {text}")
-            if finding.fix:
-                yield line("        ", ("fix: ", "dim"), finding.fix)
-    yield from (line(("note  ", "note"), remark) for remark in report.remarks)
-    yield _summary(report)
+def _plain(checked: Validation) -> Iterator[Line]:
+    """Yield `path: CODE message` for each finding."""
+    for finding in checked.findings:
+        weight = "" if finding.severity is Severity.ERROR else f"{finding.severity}: "
+        fix = f" · fix: {finding.fix}" if finding.fix else ""
+        path = finding.path or checked.path
+        yield line(f"{path}: {finding.code} {weight}{_message(finding)}{fix}")
+
+
+def _grouped(checked: Validation) -> Iterator[Line]:
+    """Yield the checkpoint with its findings below it."""
+    yield _title(checked)
+    for finding in checked.findings:
+        style = BEARING[finding.severity]
+        place = _inside(finding.path, checked.path)
+        text = f"{place}: {_message(finding)}" if place else _message(finding)
+        yield line("  ", (finding.code, "name"), " ", (str(finding.severity), style), f"  {text}")
+        if finding.fix:
+            yield line("        ", ("fix: ", "dim"), finding.fix)
 
 
 def _title(result: Validation) -> Line:

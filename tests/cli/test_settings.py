@@ -12,7 +12,7 @@ from ckptkit.api.configuring import settings
 from ckptkit.cli.validate import exit_status
 from ckptkit.model.finding import Finding, Severity, Verdict
 from ckptkit.model.results import Report, Validation
-from ckptkit.model.settings import Settings
+from ckptkit.model.settings import Lfs, Settings
 from tests.conftest import Call, safetensors_bytes
 from tests.corpus import CHECKOUT
 from tests.docs.blocks import blocks
@@ -59,6 +59,7 @@ def test_every_setting_has_an_effect_on_the_object(tmp_path: Path) -> None:
         "exit-zero": ("true", True),
         "allow-empty": ("true", True),
         "baseline": ('"b.json"', str(tmp_path / "b.json")),
+        "lfs": ('"skip"', Lfs.SKIP),
         "per-path-ignores": ('{"*.pt" = ["CK1"]}', {"*.pt": ("CK1",)}),
     }
     assert values.keys() == schema.find("config-1.0")["properties"].keys()

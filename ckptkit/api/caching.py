@@ -1,0 +1,96 @@
+"""Results of earlier runs, for checkpoints whose files have not changed since."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+from ckptkit import checks
+from ckptkit.api.checking import check
+from ckptkit.api.reading import is_checkpoint
+from ckptkit.digest import text_sha256
+from ckptkit.model.finding import Finding, Severity, Verdict
+from ckptkit.model.results import Validation
+from ckptkit.model.settings import Lfs, Settings
+from ckptkit.storage.result_cache import ResultCache, opened
+from ckptkit.storage.stamps import stamp
+from ckptkit.version import __version__
+
+
+def ruleset() -> str:
+    """Return what names the rules of this ckptkit: its version and a digest of all that they say."""
+    said = [[rule.code, rule.severity, rule.level, rule.summary, rule.strict] for rule in checks.rules()]
+    return f"{__version__}+{text_sha256(json.dumps(said))[:12]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cached:
+    """Checks checkpoints, unless it knows the result.
+
+    Attributes:
+        level: Level that each must reach; None for what each one claims.
+        strict: Whether unknown manifest fields are refused.
+        lfs: What a pointer means where content is needed.
+        cache: What is known; None to check everything.
+    """
+
+    level: int | None
+    strict: bool
+    lfs: Lfs
+    cache: ResultCache | None = None
+
+    @classmethod
+    @contextmanager
+    def opened(cls, known: Settings) -> Iterator[Self]:
+        """Give one with the cache of the user; what is new is kept when the block ends."""
+        options = (ruleset(), os.getcwd(), known.level, known.strict, known.lfs)  # noqa: PTH109
+        with opened(options) as cache:
+            yield cls(known.level, known.strict, known.lfs, cache)
+
+    def claims(self, folder: Path) -> bool:
+        """Whether a directory is one checkpoint."""
+        return self.find(folder) is not None or is_checkpoint(folder)
+
+    def find(self, path: Path) -> Validation | None:
+        """Return the result that is known of a path; None where there is none."""
+        body = self.cache.get(str(path), stamp(path)) if self.cache is not None else None
+        return None if body is None else _parsed(body)
+
+    def keep(self, path: Path, result: Validation) -> None:
+        """Remember a result, unless something could not be checked or may still be changing."""
+        if self.cache is not None and not result.incomplete:
+            self.cache.put(str(path), stamp(path, settled=True), _rendered(result))
+
+    def check(self, path: Path) -> Validation | None:
+        """Return the result of a path, and remember it; None where it is no checkpoint."""
+        result = check_path(path, self.level, strict=self.strict, lfs=self.lfs)
+        if result is not None:
+            self.keep(path, result)
+        return result
+
+
+def check_path(path: Path, level: int | None, *, strict: bool, lfs: Lfs) -> Validation | None:
+    """Return the result of a path; None where it is no checkpoint."""
+    return check(path, level, strict=strict, lfs=lfs) if is_checkpoint(path) else None
+
+
+def uncached(known: Settings) -> Cached:
+    """Return one that knows nothing."""
+    return Cached(known.level, known.strict, known.lfs)
+
+
+def _rendered(result: Validation) -> str:
+    return json.dumps(asdict(result))
+
+
+def _parsed(body: str) -> Validation:
+    fields = json.loads(body)
+    findings = tuple(
+        Finding(**{**one, "severity": Severity(one["severity"])}) for one in fields.pop("findings")
+    )
+    verdict = Verdict(fields.pop("verdict"))
+    fields.pop("pardoned")
+    return Validation(findings=findings, verdict=verdict, **fields)
