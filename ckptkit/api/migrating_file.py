@@ -20,7 +20,6 @@ from ckptkit.model.finding import Severity
 from ckptkit.model.manifest import carried
 from ckptkit.model.migration import Fate, Migrated
 from ckptkit.model.results import Receipt
-from ckptkit.model.tree import tensors_in
 from ckptkit.storage.replacing import (
     backup_of,
     exclusive,
@@ -93,8 +92,8 @@ def _result(job: Job, fate: Fate, **facts: object) -> Migrated:
 def _migrated(job: Job) -> Migrated:
     checkpoint = read(job.path)
     refuse_unfit(checkpoint)
-    if not checkpoint.tensors and not tensors_in(checkpoint.training_state):
-        reason = f"a {checkpoint.format} file without tensors"
+    if not (checkpoint.tensors or checkpoint.training_state or checkpoint.training_info):
+        reason = f"a {checkpoint.format} file with neither weights nor anything of a training"
         return _result(job, Fate.NO_CHECKPOINT, format=checkpoint.format, reason=reason)
     if job.in_place and is_current(checkpoint, job.to):
         return _result(job, Fate.CURRENT, format=checkpoint.format, target=str(job.path))

@@ -132,6 +132,15 @@ def test_every_kind_of_file_has_its_fate_and_one_bad_file_ends_nothing(tmp_path:
     assert all(Path(name).is_file() for name in done["PPO_extractor_by_reference.zip"].sidecars)
 
 
+def test_a_state_without_tensors_is_migrated_and_statistics_alone_are_not(
+    tmp_path: Path,
+) -> None:
+    torch.save({"optimizer_state_dict": {}, "agent_step": 7, "epoch": 1}, tmp_path / "trainer_state.pt")
+    shutil.copy(FIXTURES / "sb3" / "vecnormalize" / "agent" / "vecnormalize.pkl", tmp_path)
+    fates = {name: str(file.fate) for name, file in by_name(api.migrate(tmp_path)).items()}
+    assert fates == {"trainer_state.pt": "converted", "vecnormalize.pkl": "not-a-checkpoint"}
+
+
 def test_links_out_of_the_tree_are_not_followed(tmp_path: Path, weights: Path) -> None:
     root = tmp_path / "runs"
     tree(root, 2)
