@@ -12,6 +12,13 @@ for what modules have in common:
   module explains is a module of type `Parameter` (`shape`, `dtype`), whose PATH is its whole name.
   `modules.` alone is the outermost module itself.
 - `premise`: what the word proven rests on.
+- Proven, as names, shapes and values say no more: `sequences.PATH`, `repeats.PATH`, `same_shapes`,
+  `shared_tensors`, `support`.
+- Unknown, with what agrees as alternatives, since equal widths are no wire: `chains`, `heads`, `rows.PATH`,
+  `side_inputs.PATH`, `squeezes`; for a plain chain `geometry` (`{"stride": […], "padding": […]}`, with `pool`
+  where there is one), `activation` and `input_shape`.
+- Assumed, where the user names profiles for a plain chain: `layers`, `activation`, `conv_stride`,
+  `conv_padding`, `dueling`, `distributional`.
 
 Types beside those of `spec/architecture.md`: `LSTMCell`, `GRUCell`, `RNNCell`, `InstanceNorm1d` to `3d`,
 `FrozenBatchNorm2d`, `EmbeddingBag`, `Bilinear`; `parametrization` is one of `weight_norm`, `spectral_norm`,

@@ -28,6 +28,12 @@ class Chain:
     support: str = ""
 
     @property
+    def lines(self) -> tuple[tuple[Reading, ...], ...]:
+        """The modules from the first to each last one."""
+        trunk = (*self.convolutions, *self.linear)
+        return tuple((*trunk, *head) for head in self.heads) or (trunk,)
+
+    @property
     def first_linear(self) -> Reading:
         """The Linear layer that the convolutions, or the observations, go into."""
         return self.linear[0] if self.linear else self.heads[0][0]

@@ -39,15 +39,28 @@ def between(before: Reading, after: Reading) -> int | None:
 
 def crowded(found: Chain) -> list[str]:
     """Return what does not fit one activation between each two modules, one line each."""
-    layers = (*found.convolutions, *found.linear)
-    lines = [(*layers, *head) for head in found.heads] or [layers]
     wrong: dict[str, None] = {}
-    for line in lines:
+    for line in found.lines:
         for before, after in pairwise(line):
             room = between(before, after)
             wanted = 2 if kernel(before) and not kernel(after) else 1
             if room is not None and room != wanted:
                 wrong[f"{room} places between {before.group.path} and {after.group.path}"] = None
+    return list(wrong)
+
+
+def disordered(found: Chain) -> list[str]:
+    """Return each two modules whose names count the other way than the file has them, one line each."""
+    wrong: dict[str, None] = {}
+    for line in found.lines:
+        last: dict[str, tuple[int, str]] = {}
+        for path in (one.group.path for one in line):
+            stem = path.rstrip("0123456789")
+            number = int(path[len(stem) :] or 0)
+            before, other = last.get(stem, (-1, ""))
+            if number < before:
+                wrong[f"{other} or {path}"] = None
+            last[stem] = (number, path)
     return list(wrong)
 
 

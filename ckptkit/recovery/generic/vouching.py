@@ -27,6 +27,8 @@ def settle(findings: Findings, found: Chain) -> Settled:
 
 def check(findings: Findings, found: Chain) -> None:
     """Ask what no profile answers: places that are not one activation, heads of a form that none has."""
+    for line in drawing.disordered(found):
+        findings.ask(f"which comes first, {line}? the file has them the other way than their names count")
     for line in drawing.crowded(found):
         findings.ask(
             f"what stands in a Sequential with {line}? a profile puts one activation between each two"
@@ -40,6 +42,8 @@ def check(findings: Findings, found: Chain) -> None:
 def _activation(findings: Findings, found: Chain) -> str:
     given = [name for name in ACTIVATIONS if name in findings.hints.assume]
     if len(given) == 1:
+        layers = dict.fromkeys(one.group.path for line in found.lines for one in line)
+        findings.assume("layers", list(layers), word=f"profile {given[0]}: in the order of the file")
         findings.assume("activation", ACTIVATIONS[given[0]], word=f"profile {given[0]}")
         return ACTIVATIONS[given[0]]
     findings.unknown("activation", list(ACTIVATIONS.values()))

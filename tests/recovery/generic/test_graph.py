@@ -147,6 +147,19 @@ def test_two_activations_are_a_question(tmp_path: Path) -> None:
     assert any("relu and tanh" in question for question in found.questions)
 
 
+def test_names_that_count_backwards_are_a_question(tmp_path: Path) -> None:
+    net = nn.ModuleDict({"fc2": nn.Linear(4, 4), "fc1": nn.Linear(4, 4), "fc10": nn.Linear(4, 2)})
+    found = ckptkit.recover(saved(net, tmp_path), assume=["relu"])
+    assert found.graph is None
+    assert any("which comes first, fc2 or fc1?" in question for question in found.questions)
+
+
+def test_the_order_that_is_taken_is_said(tmp_path: Path) -> None:
+    net = nn.ModuleDict({"a": nn.Linear(4, 4), "b": nn.Linear(4, 4)})
+    found = ckptkit.recover(saved(net, tmp_path), assume=["relu"])
+    assert "layers = a,b (profile relu: in the order of the file)" in found.assumed
+
+
 def test_the_premise_is_said(tmp_path: Path) -> None:
     found = ckptkit.recover(saved(nn.Linear(3, 4), tmp_path))
     assert found.fields["premise"]["value"] == PREMISE

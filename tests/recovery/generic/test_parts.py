@@ -1,5 +1,6 @@
 """Layers that are proven by themselves are built, and equal torch's own."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from torch import nn
 
 import ckptkit
+from ckptkit import report, schema
 from tests.recovery.generic.nets import KINDS
 from tests.recovery.seed_models import Noisy
 
@@ -64,4 +66,7 @@ def test_the_report_lists_parts(tmp_path: Path) -> None:
     torch.save(net.state_dict(), tmp_path / "net.pth")
     (part,) = ckptkit.recover(tmp_path / "net.pth").parts
     attrs = {"in_features": 3, "out_features": 4, "bias": True}
+    document = json.loads(report.recovery(ckptkit.recover(tmp_path / "net.pth"), "json"))
+    assert schema.validate("recover-report-1.0", document, strict=True) == []
+    assert document["parts"] == [part]
     assert part == {"name": "a", "type": "Linear", "inputs": [], "attrs": attrs}
