@@ -88,25 +88,28 @@ ALGORITHMS = {
 """What the names of a policy tell of the algorithm: A2C has PPO's, DDPG can have TD3's."""
 
 
+TOLD = ("lstm_hidden_size", "n_lstm_layers", "enable_critic_lstm", "shared_lstm", "use_sde", "n_critics")
+"""Settings that names and shapes of a policy tell."""
+
+
 def truth(config: Config) -> Mapping[str, Truth]:
     """Return what the fields are, and how well weights tell them."""
     algorithm, arch, shape = config["algorithm"], config["net_arch"], list(config["observation"])
     second = {"dqn": "", "qrdqn": "", "actor-critic": "vf", "recurrent": "vf"}.get(algorithm, "qf")
     found = {
         "algorithm": ALGORITHMS[algorithm],
-        "net_arch": Truth({"pi": arch, second: arch} if second else arch),
+        "net_arch": Truth({"pi": arch, second: arch} if second and isinstance(arch, list) else arch),
         "input_shape": Truth(shape, WITHIN),
         "action_space": Truth(*actions(algorithm, config["actions"])),
         "activation_fn": Truth(None, OPEN),
     }
     if len(shape) < 3:
         found["observation_size"] = Truth(math.prod(shape))
-    if algorithm == "recurrent":
-        found["lstm_hidden_size"] = Truth(config["lstm_hidden_size"])
+    found |= {name: Truth(config[name]) for name in TOLD if name in config}
     if algorithm == "tqc":
-        found |= {"n_quantiles": Truth(25), "n_critics": Truth(2)}
+        found["n_quantiles"] = Truth(config.get("n_quantiles", 25))
     if algorithm == "qrdqn":
-        found["n_quantiles"] = Truth(200, WITHIN)
+        found["n_quantiles"] = Truth(config.get("n_quantiles", 200), WITHIN)
     kwargs = config.get("features_extractor_kwargs", {})
     return found | {name: Truth(kwargs[name]) for name in ("features_dim", "n_layers") if name in kwargs}
 
@@ -133,12 +136,33 @@ def others(config: Config, size: int) -> Iterator[Config]:
 ARCHITECTURES: tuple[object, ...] = ([64, 64], [32], [400, 300], [])
 
 
+SETTINGS: tuple[tuple[str, object, object, dict[str, object]], ...] = (
+    ("actor-critic", {"pi": [32, 16], "vf": [64]}, 4, {}),
+    ("actor-critic", {"pi": [], "vf": [64, 8]}, (2,), {}),
+    ("actor-critic", [24], (2,), {"use_sde": True}),
+    ("actor-critic", [24], 3, {"share_features_extractor": False}),
+    ("recurrent", [16], 3, {"lstm_hidden_size": 24, "n_lstm_layers": 3}),
+    ("recurrent", [16], 3, {"lstm_hidden_size": 24, "enable_critic_lstm": False, "shared_lstm": True}),
+    ("recurrent", [16], (2,), {"lstm_hidden_size": 8, "enable_critic_lstm": False}),
+    ("dqn", [], 5, {}),
+    ("qrdqn", [16], 2, {"n_quantiles": 400}),
+    ("sac", {"pi": [16], "qf": [32, 8]}, (2,), {"n_critics": 3}),
+    ("sac", [16], (2,), {"use_sde": True, "n_critics": 1}),
+    ("td3", {"pi": [16], "qf": [32, 8]}, (1,), {"n_critics": 1}),
+    ("tqc", {"pi": [16], "qf": [32]}, (6,), {"n_critics": 5, "n_quantiles": 13}),
+)
+"""Algorithm, `net_arch`, actions and settings that are not the usual ones."""
+
+
 def networks() -> Iterator[Network]:
     """Yield every network."""
     observations = itertools.cycle(((4,), (7,), (24,), (376,)))
     for algorithm, (arch, sizes, settings) in grid():
         config = {"algorithm": algorithm, "observation": next(observations), "actions": sizes}
         yield network(f"sb3 {algorithm}", {**config, "net_arch": arch, **settings})
+    for algorithm, arch, sizes, settings in SETTINGS:
+        config = {"algorithm": algorithm, "observation": (11,), "actions": sizes}
+        yield network("sb3, unusual settings", {**config, "net_arch": arch, **settings})
     for channels, algorithm in itertools.product((1, 4), ("actor-critic", "dqn")):
         config = {"algorithm": algorithm, "observation": (channels, 36, 36), "actions": 5, "net_arch": []}
         yield network("sb3 images", config)

@@ -106,7 +106,8 @@ Stable-Baselines3 {sb3} and Python {python}.
 - *mutated*: files with one shape changed so that no network of the kind has it, by the constructor's word; a
   change that gives another network of the kind counts as that one. Of a generic network, one vector of a
   layer is too long; accepted is where that layer still passes for one.
-- *ms*: `ckptkit.recover` on a safetensors file, in a process that never imports torch.
+- *ms*: processor time of `ckptkit.recover` on a safetensors file, one thread, in a process that never
+  imports torch.
 
 ## By change
 

@@ -70,7 +70,9 @@ def _gaussian(policy: Policy, norm: Norm) -> tuple[str, str]:
     builder = policy.builder
     features = policy.features("actor.features_extractor")
     latent = blocks.mlp(builder, "actor.latent_pi", features, policy.activation, tail=True, norm=norm)
-    if "actor.log_std" not in builder.tensors:
+    explores = "actor.log_std" in builder.tensors
+    policy.prove("use_sde", explores, "actor.log_std" if explores else "actor.log_std.weight")
+    if not explores:
         builder.linear("actor.log_std", latent)
         mean = builder.linear("actor.mu", latent)
         return mean, mean
