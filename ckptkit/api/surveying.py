@@ -6,6 +6,7 @@ from pathlib import Path
 from ckptkit.api.reading import PathLike, is_checkpoint, read_each
 from ckptkit.errors import (
     CkptkitError,
+    InaccessibleError,
     NotACheckpointError,
     PointerError,
     UnreadableCheckpointError,
@@ -20,6 +21,7 @@ from ckptkit.storage.source import FileSource
 
 _KINDS: tuple[tuple[type[CkptkitError], str], ...] = (
     (PointerError, "pointer"),
+    (InaccessibleError, "inaccessible"),
     (UnsafeCheckpointError, "unsafe"),
     (UnreadableCheckpointError, "broken"),
     (CkptkitError, "refused"),

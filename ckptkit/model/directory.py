@@ -15,7 +15,7 @@ class Failure:
 
     Attributes:
         kind: `broken`, `refused` (an unknown version, a tensor without a form), `pointer` (its content is
-            elsewhere) or `unsafe`.
+            elsewhere), `inaccessible` (the system does not let it be read) or `unsafe`.
         code: Code of the rule.
         what: One sentence.
         fix: What helps; may be empty.

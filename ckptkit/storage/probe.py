@@ -37,7 +37,7 @@ class Probe:
         if not self.is_directory and not os.path.lexists(self.path):
             if absent := pointer.beside(self.path):
                 raise pointer.refuse(absent, str(path))
-            raise NotACheckpointError("no such file or directory", where=str(path))
+            raise NotACheckpointError("no such file or directory", where=str(path), fix=_near(self.path))
 
     @cached_property
     def wrapper(self) -> Wrapper | None:
@@ -102,6 +102,14 @@ class Probe:
         """Return the path of a regular file relative to the file's folder; None where there is none."""
         path = self.path.parent.joinpath(*parts)
         return path if path.is_file() else None
+
+
+def _near(path: Path) -> str:
+    """Say what stands under almost the name of a path that does not exist; empty where nothing does."""
+    longer = (path.with_name(path.name + suffix) for suffix in (".zip", ".pt", ".pth") if path.name)
+    shorter = [path.with_suffix("")] if path.suffix else []
+    found = next((other for other in (*longer, *shorter) if other.exists()), None)
+    return f"there is {found}" if found else ""
 
 
 def _is_directory(path: Path) -> bool:

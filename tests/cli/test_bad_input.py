@@ -325,7 +325,7 @@ def test_a_folder_without_permission_does_not_hide_its_neighbours(
     assert run.returncode == 2, run.stderr
     assert "Permission denied" in run.stdout + run.stderr
     assert "Traceback" not in run.stderr
-    assert str(good) in run.stdout
+    assert good.name in run.stdout
 
 
 @pytest.mark.parametrize("command", ["inspect", "validate"])

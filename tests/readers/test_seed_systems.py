@@ -96,22 +96,23 @@ def test_a_slot_says_what_stands_beside_its_zip() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "kind"),
+    ("text", "kinds"),
     [
-        ('{"best_lines": 1', "stray-sidecar"),
-        ('{"a": 1}', "stray-sidecar"),
-        ("[]", "stray-sidecar"),
+        ('{"best_lines": 1', ["stray-sidecar"]),
+        ('{"best_lines": 1}', ["stray-sidecar"]),
+        ('{"a": 1}', []),
+        ("[]", []),
         (
             '{"total_timesteps_trained": 1, "num_timesteps": 1, "config": {"net_arch": [9]}}',
-            "contradiction",
+            ["contradiction"],
         ),
     ],
 )
-def test_metadata_that_is_none_or_contradicts_is_noted(tmp_path: Path, text: str, kind: str) -> None:
+def test_metadata_that_is_none_or_contradicts_is_noted(tmp_path: Path, text: str, kinds: list[str]) -> None:
     (tmp_path / "model.zip").write_bytes((FOLDER / "tetris/checkpoints/best/model.zip").read_bytes())
     (tmp_path / "metadata.json").write_text(text, encoding="utf-8")
     found = ckptkit.read(tmp_path / "model.zip")
-    assert [note.kind for note in found.notes] == [kind]
+    assert [note.kind for note in found.notes] == kinds
     assert found.tensors
 
 
@@ -146,6 +147,16 @@ def test_metadata_of_no_league_entry_is_left_alone(tmp_path: Path, text: str, no
 def test_the_json_of_a_named_checkpoint_follows_its_schema() -> None:
     said = json.loads((FOLDER / "asteroids/models/small.json").read_text(encoding="utf-8"))
     assert schema.validate("asteroids-model-1.0", said) == []
+
+
+@pytest.mark.parametrize(
+    ("named", "near"), [("DQN_snake", "DQN_snake.zip"), ("PPO_value.zip", "PPO_value"), ("nothing", "")]
+)
+def test_a_name_that_is_not_there_leads_to_the_one_that_is(ckptkit: Call, named: str, near: str) -> None:
+    folder = FOLDER / "snake/models"
+    run = ckptkit("inspect", folder / named)
+    assert run.status == 2
+    assert run.err.endswith(f"(there is {folder / near})\n" if near else "no such file or directory\n")
 
 
 def test_an_optimizer_s_own_state_is_no_model() -> None:

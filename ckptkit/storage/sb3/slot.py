@@ -25,7 +25,7 @@ Open = Callable[[str], Source | None]
 
 
 def metadata(opened: Open, found: Collected) -> Mapping[str, object]:
-    """Return what `metadata.json` says; empty where it is missing or of neither form.
+    """Return what `metadata.json` says; empty where it is missing or of neither form; a part of one is noted.
 
     Args:
         opened: Opens a file of the slot's directory.
@@ -40,8 +40,10 @@ def metadata(opened: Open, found: Collected) -> Mapping[str, object]:
     except CkptkitError as error:
         found.note("stray-sidecar", f"{METADATA} could not be read: {error.what}", METADATA)
         return {}
-    if not isinstance(said, dict) or not any(fields <= said.keys() for fields in FORMS):
-        found.note("stray-sidecar", f"{METADATA} has not the fields of a slot: not read", METADATA)
+    if not isinstance(said, dict) or not any(fields & said.keys() for fields in FORMS):
+        return {}  # many programs call a file so
+    if not any(fields <= said.keys() for fields in FORMS):
+        found.note("stray-sidecar", f"{METADATA} lacks fields of a slot: not read", METADATA)
         return {}
     found.files.append(SourceFile(METADATA, "sidecar", source))
     return said
