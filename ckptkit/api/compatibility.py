@@ -60,7 +60,8 @@ def check_compatibility(
     have = replace(facts_of(checkpoint), label=os.fspath(path))
     if want is not None:
         reasons = tuple(misfits(have, want))
-        return _result(path, label, compared(have, want), reasons, tuple(_ways(path, against, reasons)))
+        ways = (*_adaptable(path, have, want), *_ways(path, against, reasons))
+        return _result(path, label, compared(have, want), reasons, ways)
     reasons = tuple(_here(checkpoint, have))
     aspects = (Aspect.FORMAT, Aspect.ARCHITECTURE, Aspect.VERSIONS, Aspect.EXTRAS)
     return _result(path, label, aspects, reasons, tuple(_ways(path, against, reasons)))
@@ -134,6 +135,20 @@ def _beside(path: Path) -> Iterator[str]:
         return
     found = (str(path.parent / other.name) for other in entries if is_checkpoint(other))
     yield from (name for name, _ in zip(found, range(BESIDE), strict=False))
+
+
+def _adaptable(path: PathLike, have: Facts, want: Facts) -> Iterator[str]:
+    """Yield the call that gives other input channels, where a convolution differs in nothing else."""
+    pairs = [(have.tensors[name][1], want.tensors[name][1]) for name in want.tensors if name in have.tensors]
+    counts = {
+        after[1]
+        for before, after in pairs
+        if before != after
+        and len(before) == len(after) >= 3
+        and (before[0], before[2:]) == (after[0], after[2:])
+    }
+    if len(counts) == 1:
+        yield f"ckptkit convert {os.fspath(path)} --to deploy -o DST --adapt input-channels={counts.pop()}"
 
 
 def _ways(path: PathLike, against: object, reasons: Sequence[Reason]) -> Iterator[str]:

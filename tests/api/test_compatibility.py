@@ -16,7 +16,7 @@ from ckptkit.api.misfits import misfits
 from ckptkit.errors import NotACheckpointError, UsageError
 from ckptkit.model.compatibility import Aspect, Compatibility, Facts, Fit
 from tests.corpus import CHECKOUT
-from tests.recovery.seed_models import Dqn, model_config, versioned
+from tests.recovery.seed_models import Dqn, Tower, model_config, versioned
 
 FIXTURES = CHECKOUT / "fixtures"
 PPO = FIXTURES / "sb3" / "ppo" / "model.zip"
@@ -152,6 +152,14 @@ def test_versions_of_libraries_are_compared(monkeypatch: pytest.MonkeyPatch) -> 
     assert reasons(found, Aspect.VERSIONS)["stable-baselines3"] is Fit.PARTIAL
     monkeypatch.setattr(compatibility, "_installed", lambda _: "")
     assert reasons(ckptkit.check_compatibility(PPO), Aspect.VERSIONS) == {}
+
+
+def test_other_input_channels_alone_can_be_adapted(tmp_path: Path) -> None:
+    for planes in (46, 51):
+        torch.save(Tower(planes, 8, 1, None).state_dict(), tmp_path / f"{planes}.pth")
+    found = ckptkit.check_compatibility(tmp_path / "46.pth", tmp_path / "51.pth")
+    assert (found.fit, "--adapt input-channels=51" in found.ways[0]) == (Fit.PARTIAL, True)
+    assert "stem.weight" in reasons(found, Aspect.TENSORS)
 
 
 def test_an_open_question_is_partial_until_a_flag_settles_it(tmp_path: Path) -> None:
