@@ -171,9 +171,32 @@ def networks() -> Iterator[Network]:
         config = {"algorithm": ("actor-critic", "dqn")[layers % 2], "observation": (7,), "actions": 3}
         config |= {"features_extractor_class": LinearQNet, "features_extractor_kwargs": kwargs}
         yield network("rl-snake LinearQNet", {**config, "net_arch": [64, 64]}, "rl-snake")
+        yield extractor({"observation": 7, **kwargs})
     for arch in ([64, 64], [256, 256], [128], [128, 128, 64]):
         config = {"algorithm": "dqn", "observation": (40, 13), "actions": 40, "net_arch": arch}
         yield network("tetris", config)
+
+
+def extractor(config: Config) -> Network:
+    """Return RL-Snake's features extractor without its policy."""
+
+    def make(*, observation: int, **kwargs: Any) -> nn.Module:
+        return LinearQNet(gym.spaces.Box(0, 1, (observation,), np.float32), **kwargs)
+
+    return Network(
+        kind="rl-snake, extractor alone",
+        family="rl-snake",
+        config=config,
+        make=make,
+        truth=lambda one: {
+            "features_dim": Truth(one["features_dim"]),
+            "n_layers": Truth(one["n_layers"]),
+            "input_shape": Truth([one["observation"]], WITHIN),
+        },
+        others=lambda one, size: iter([{**one, "observation": size}, {**one, "features_dim": size}]),
+        assume=("rl-snake",),
+        input_shape=(config["observation"],),
+    )
 
 
 def grid() -> Iterator[tuple[str, tuple[object, object, Config]]]:

@@ -39,8 +39,9 @@ def failing(outcomes: list[Outcome], name: str) -> list[tuple[str, object]]:
 
 def test_the_part_has_every_family_and_change(outcomes: list[Outcome]) -> None:
     assert len(outcomes) >= 250
-    assert {one.case.family for one in outcomes} == {"asteroids", "keisei", "metta", "sb3-policy", "generic"}
-    assert len({one.case.kind for one in outcomes}) >= 24
+    families = {"asteroids", "keisei", "metta", "sb3-policy", "rl-snake", "generic"}
+    assert {one.case.family for one in outcomes} == families
+    assert len({one.case.kind for one in outcomes}) >= 26
     assert len({one.case.variant for one in outcomes}) >= 11
     assert sum(one.case.refused for one in outcomes) >= 50
 
