@@ -16,7 +16,8 @@ for what modules have in common:
   `shared_tensors`, `support`.
 - Unknown, with what agrees as alternatives, since equal widths are no wire: `chains`, `heads`, `rows.PATH`,
   `side_inputs.PATH`, `squeezes`; for a plain chain `geometry` (`{"stride": […], "padding": […]}`, with `pool`
-  where there is one), `activation` and `input_shape`.
+  where there is one), `activation` and `input_shape`; for any other network `geometry.PATH` of the
+  convolutions from PATH on; `attention.PATH` (`{"embed_dim", "num_heads"}`).
 - Assumed, where the user names profiles for a plain chain: `layers`, `activation`, `conv_stride`,
   `conv_padding`, `dueling`, `distributional`.
 
@@ -31,7 +32,7 @@ from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.recovered import Field, Hints, Recovered, Status
 from ckptkit.recovery.canonical import Canonical, canonical
 from ckptkit.recovery.evidence import Findings
-from ckptkit.recovery.generic import heads, structure, vouching
+from ckptkit.recovery.generic import heads, stacks, structure, vouching
 from ckptkit.recovery.generic.chain import chain
 from ckptkit.recovery.generic.grouping import groups
 from ckptkit.recovery.generic.modules import read
@@ -41,6 +42,8 @@ from ckptkit.recovery.generic.reading import Reading
 __all__ = ["NAME", "PREMISE", "alone", "recover"]
 
 NAME = "generic"
+APART = frozenset({"same_shapes", "shared_tensors"})
+"""Facts that speak against a plain chain, whatever widths agree: copies, and layers that run twice."""
 PREMISE = "tensors have the names that torch.nn and its usual kin give them, and mean what they mean there"
 
 
@@ -55,8 +58,10 @@ def recover(checkpoint: Checkpoint, hints: Hints) -> Recovered:
     structure.record(findings)
     heads.record(findings, readings)
     unread = _unread(names, readings)
-    found = None if unread else chain(readings)
+    branches = stacks.attending(findings, readings) or bool(APART & findings.config.keys())
+    found = None if unread or branches else chain(readings)
     if found is None:
+        stacks.record(findings, readings)
         findings.ask(
             "which network is it? no family that ckptkit knows claims it, and its modules are no plain chain "
             "that a profile describes"

@@ -145,6 +145,17 @@ def unpadded_ways(sizes: Sizes, kernels: Sequence[Sizes], places: int) -> Soluti
     return Solutions(tuple(found), cut=search.left < 0)
 
 
+def as_json(steps: Steps) -> dict[str, object]:
+    """Return a way as data: strides, paddings and poolings, one of each for each convolution."""
+    found: dict[str, object] = {
+        "stride": [step.stride for step in steps],
+        "padding": [step.padding[0] if len(set(step.padding)) == 1 else list(step.padding) for step in steps],
+    }
+    if any(step.pool for step in steps):
+        found["pool"] = [list(step.pool) or None for step in steps]
+    return found
+
+
 def images(kernels: Sequence[Sizes], places: int) -> Iterator[dict[str, object]]:
     """Yield strides without padding that never grow, each with the runs of sizes that it brings to `places`.
 

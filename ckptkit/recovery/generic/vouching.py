@@ -95,11 +95,11 @@ def _steps(findings: Findings, found: Chain) -> Steps:
         findings.ask(f"which strides has it? {len(found.kernels)} convolutions are more than are searched")
         return ()
     ways = geometry.solve(shape[1:], found.kernels, found.places)
-    findings.unknown("geometry", [_as_json(steps) for steps in ways.found])
+    findings.unknown("geometry", [geometry.as_json(steps) for steps in ways.found])
     fits = geometry.unpadded_ways(shape[1:], found.kernels, found.places)
     if UNPADDED in findings.hints.assume and len(fits.found) == 1 and not fits.cut:
         word = f"profile {UNPADDED}: {geometry.RULE}"
-        for name, value in _as_json(fits.found[0]).items():
+        for name, value in geometry.as_json(fits.found[0]).items():
             findings.assume(f"conv_{name}", value, word=word)
         return fits.found[0]
     _ask_steps(findings, found, len(ways.found), len(fits.found))
@@ -122,17 +122,6 @@ def _ask_steps(findings: Findings, found: Chain, ways: int, fits: int) -> None:
             f"which strides and padding has it? {ways} ways or more fit, {fits} of them by the rule "
             f"{geometry.RULE}, and no flag names one"
         )
-
-
-def _as_json(steps: Steps) -> dict[str, object]:
-    """Return a way as data: strides, paddings and poolings, one of each for each convolution."""
-    found: dict[str, object] = {
-        "stride": [step.stride for step in steps],
-        "padding": [step.padding[0] if len(set(step.padding)) == 1 else list(step.padding) for step in steps],
-    }
-    if any(step.pool for step in steps):
-        found["pool"] = [list(step.pool) or None for step in steps]
-    return found
 
 
 def _atoms(findings: Findings, found: Chain) -> int:
