@@ -43,6 +43,9 @@ def _why_missing(entry: FileEntry, member: MemberFacts | None) -> tuple[str, str
         return "CK303", "is listed and missing"
     if member.pointer is None:
         return "CK303", f"is listed and cannot be used: {member.problem}"
+    if member.pointer_size not in (None, entry.size):
+        sizes = f"{member.pointer_size:,} bytes, {entry.size:,} are recorded"
+        return "CK303", f"a pointer to other content stands here: {sizes}"
     if member.pointer == entry.sha256:
         return "CK110", "a pointer stands here, its oid is the recorded digest; the content is not present"
     if not member.pointer:

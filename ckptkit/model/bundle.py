@@ -35,6 +35,7 @@ class MemberFacts:
         data_start: First byte of tensor data.
         pointer: Where a Git LFS or DVC pointer stands in place of the content: the content's hex
             sha256, empty where the pointer states none; None for any other file.
+        pointer_size: Bytes of that content; None where it is not stated.
     """
 
     path: str
@@ -43,6 +44,7 @@ class MemberFacts:
     entries: Mapping[str, HeaderEntry] = field(default_factory=dict)
     data_start: int = 0
     pointer: str | None = None
+    pointer_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

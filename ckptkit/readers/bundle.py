@@ -163,7 +163,7 @@ def _member(one: Found, weights: tuple[str, object] | None) -> MemberFacts:
     if isinstance(opened, CkptkitError):
         return MemberFacts(one.path, one.source, opened.what)
     if not isinstance(opened, SafetensorsFile):
-        return MemberFacts(one.path, one.source, one.problem, pointer=one.pointer)
+        return MemberFacts(one.path, one.source, one.problem, pointer=one.pointer, pointer_size=one.size)
     entries = {
         name: HeaderEntry(entry.dtype.name, entry.shape, entry.offset, entry.nbytes)
         for name, entry in opened.entries.items()

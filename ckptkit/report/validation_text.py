@@ -20,6 +20,7 @@ def result(checked: Validation, *, color: bool) -> Iterator[Line]:
 def closing(report: Report, *, color: bool) -> Iterator[Line]:
     """Yield what is to be said of the whole run."""
     head = ("note  ", "note") if color else ("note: ", "")
+    yield from (line(head, f"{path}: holds no checkpoint") for path in report.skipped)
     yield from (line(head, remark) for remark in report.remarks)
     yield _summary(report)
 

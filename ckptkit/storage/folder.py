@@ -10,6 +10,7 @@ from ckptkit.model.source import Source
 from ckptkit.storage import pointer
 from ckptkit.storage.source import FileSource
 
+DVC = ".dvc"
 MAX_FILES = 10_000
 MAX_FOLDERS_DEEP = 16
 
@@ -24,29 +25,37 @@ class Found:
         problem: Why; empty otherwise.
         pointer: For a Git LFS or DVC pointer, the hex sha256 of the content that it stands for,
             empty where it states none; None for any other file.
+        size: Bytes of that content; None where it is not stated.
     """
 
     path: str
     source: Source | None
     problem: str = ""
     pointer: str | None = None
+    size: int | None = None
 
 
 def files(folder: Path) -> tuple[Found, ...]:
     """Return everything in `folder` and below it that is no directory, sorted by path.
 
-    Links are listed and not followed.
+    Links are listed and not followed. A DVC pointer `X.dvc` is no file of its own: it stands for `X` where
+    that is missing.
 
     Raises:
         LimitExceededError: There are more files than a bundle can have.
         UnreadableCheckpointError: A directory cannot be listed.
     """
-    found = []
+    found: dict[str, Found] = {}
+    tracked: dict[str, Found] = {}
     for path in _walk(folder, folder, 0):
-        found.append(_look(folder, path))
-        if len(found) > MAX_FILES:
+        one = _look(folder, path)
+        by_dvc = one.pointer is not None and path.suffix == DVC
+        (tracked if by_dvc else found)[one.path] = one
+        if len(found) + len(tracked) > MAX_FILES:
             raise LimitExceededError(f"holds more than {MAX_FILES} files", where=str(folder))
-    return tuple(sorted(found, key=lambda one: one.path))
+    for one in tracked.values():
+        found.setdefault(one.path, one)
+    return tuple(found[path] for path in sorted(found))
 
 
 def _walk(folder: Path, top: Path, depth: int) -> Iterator[Path]:
@@ -75,5 +84,7 @@ def _look(folder: Path, path: Path) -> Found:
         return Found(name, None, error.what)
     if what is not None:
         digest = what.digest if what.algorithm == "sha256" else ""
-        return Found(name, None, pointer.refuse(what, name).what, digest)
+        beside = what.kind == "dvc" and path.suffix == DVC and what.path == path.stem
+        stands_for = name.removesuffix(DVC) if beside else name
+        return Found(stands_for, None, pointer.refuse(what, name).what, digest, what.size)
     return Found(name, source)
