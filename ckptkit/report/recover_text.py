@@ -44,7 +44,8 @@ def lines(found: Recovery) -> Iterator[Line]:
         yield _step("open", question, "warn")
     yield from _counterexamples(found)
     for other in found.rejected or ():
-        near = f" (nearest: {other.nearest})" if other.nearest else ""
+        said = not other.nearest or other.nearest in other.relation
+        near = "" if said else f" (nearest: {other.nearest})"
         yield _step("not", f"{other.family}: {other.relation}{near}")
 
 
