@@ -12,6 +12,9 @@ MODULE = "torch-module"
 DICT_V2 = "torch-dict-v2"
 METTA = "metta-checkpoint"
 
+WITH_OBJECTS = frozenset((CHECKPOINT, MODULE, METTA))
+"""Layouts in which pickled objects of foreign classes are usual; code by value is not."""
+
 WRAPPERS = frozenset(["model", "module", "net", "network", "params", "parameters", "policy", "weights"])
 """Keys that stand around a state dict even where the file holds nothing else; so do `…state_dict`."""
 SCHEME_KEYS = frozenset(

@@ -43,7 +43,7 @@ def _read(probe: Probe) -> Checkpoint:
             where=str(probe.path),
             fix="versions 1 and 2 are known",
         )
-    return read_torch(probe, METTA, _sort, version=str(version), objects=True)
+    return read_torch(probe, METTA, _sort, version=str(version))
 
 
 def _shown(version: object) -> str:

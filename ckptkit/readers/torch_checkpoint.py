@@ -19,7 +19,7 @@ def _read(probe: Probe) -> Checkpoint:
     Raises:
         UnsupportedTensorError: A tensor has no form in a bundle.
     """
-    checkpoint = json_beside.attach(read_torch(probe, CHECKPOINT, contents, objects=True), probe.path)
+    checkpoint = json_beside.attach(read_torch(probe, CHECKPOINT, contents), probe.path)
     return yaml_beside.attach(checkpoint, probe.path)
 
 

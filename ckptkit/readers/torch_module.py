@@ -23,7 +23,7 @@ def _read(probe: Probe) -> Checkpoint:
         UnsupportedTensorError: A tensor or a module was pickled in a form of its own.
         UnreadableCheckpointError: A module holds itself.
     """
-    return read_torch(probe, MODULE, _sort, objects=True)
+    return read_torch(probe, MODULE, _sort)
 
 
 def _sort(root: object) -> Contents:

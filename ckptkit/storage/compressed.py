@@ -46,8 +46,17 @@ class Wrapper:
     content: Source
 
 
-def unwrap(source: Source) -> Wrapper | None:
-    """Return what a compressed file holds; None where it is none, or holds no zip and no torch file.
+def is_checkpoint(head: bytes) -> bool:
+    """Whether what starts with `head` is a zip or a torch file."""
+    return is_zip(head) or is_legacy(head)
+
+
+def unwrap(source: Source, wanted: Callable[[bytes], bool] = is_checkpoint) -> Wrapper | None:
+    """Return what a compressed file holds; None where it is none, or holds nothing that is wanted.
+
+    Args:
+        source: Any file.
+        wanted: Whether content that starts with these bytes (`HEAD_BYTES`, or fewer) is to be unpacked.
 
     Raises:
         LimitExceededError: It holds more than `MAX_BYTES`, or beyond `FREE_BYTES` more than `MAX_RATIO`
@@ -63,7 +72,7 @@ def unwrap(source: Source) -> Wrapper | None:
     head = _Unpacking(kind, source).read(HEAD_BYTES)
     if not head:
         raise UnreadableCheckpointError(f"{kind} data that breaks off, or holds nothing", where=source.name)
-    if not is_zip(head) and not is_legacy(head):
+    if not wanted(head):
         return None
     return Wrapper(kind, source, _unpacked(_Unpacking(kind, source)))
 
@@ -91,7 +100,7 @@ class _Unpacking:
 
     def __init__(self, kind: str, source: Source) -> None:
         self.kind, self.source = kind, source
-        self._raw = _Raw(source)
+        self._raw = SourceStream(source)
         self._stream, failures = _OPENERS[kind](self._raw)
         self._failures: tuple[type[Exception], ...] = (EOFError, OSError, *failures)
         self._length = 0
@@ -120,24 +129,38 @@ class _Unpacking:
         return data
 
 
-class _Raw(io.RawIOBase):
-    """A source as the file object that the decompressors of Python take."""
+class SourceStream(io.RawIOBase):
+    """A source as the file object that readers of Python's own library take."""
 
     def __init__(self, source: Source) -> None:
         super().__init__()
         self._source, self._at = source, 0
 
     def readable(self) -> bool:
+        """Whether it can be read: yes."""
         return True
 
+    def seekable(self) -> bool:
+        """Whether any place can be gone to: yes."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Go to a place and return it."""
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._source.size}[whence]
+        self._at = max(start + offset, 0)
+        return self._at
+
     def tell(self) -> int:
+        """Return the place of the next read."""
         return self._at
 
     def readinto(self, buffer: object, /) -> int:
+        """Read into `buffer` and return the number of bytes."""
         if not isinstance(buffer, bytearray | memoryview):
             raise TypeError(type(buffer).__name__)
-        length = min(len(buffer), self._source.size - self._at)
-        buffer[:length] = self._source.read(self._at, length)
+        length = max(min(len(buffer), self._source.size - self._at), 0)
+        if length:
+            buffer[:length] = self._source.read(self._at, length)
         self._at += length
         return length
 
@@ -146,14 +169,14 @@ _Opened = tuple[IO[bytes], tuple[type[Exception], ...]]
 """A stream of the content, and what it raises for broken data besides EOFError and OSError."""
 
 
-def _gzip(raw: _Raw) -> _Opened:
+def _gzip(raw: SourceStream) -> _Opened:
     import gzip
     import zlib
 
     return cast("IO[bytes]", gzip.GzipFile(fileobj=raw, mode="rb")), (zlib.error,)
 
 
-def _zstd(raw: _Raw) -> _Opened:
+def _zstd(raw: SourceStream) -> _Opened:
     require("compressed", "a file in zstd", "zstandard")
     import zstandard
 
@@ -162,7 +185,7 @@ def _zstd(raw: _Raw) -> _Opened:
     return cast("IO[bytes]", opened), (zstandard.ZstdError,)
 
 
-def _lz4(raw: _Raw) -> _Opened:
+def _lz4(raw: SourceStream) -> _Opened:
     require("compressed", "a file in lz4", "lz4")
     import lz4.frame
 
@@ -170,4 +193,4 @@ def _lz4(raw: _Raw) -> _Opened:
 
 
 _MAGIC = {"gzip": b"\x1f\x8b\x08", "zstd": b"\x28\xb5\x2f\xfd", "lz4": b"\x04\x22\x4d\x18"}
-_OPENERS: dict[str, Callable[[_Raw], _Opened]] = {"gzip": _gzip, "zstd": _zstd, "lz4": _lz4}
+_OPENERS: dict[str, Callable[[SourceStream], _Opened]] = {"gzip": _gzip, "zstd": _zstd, "lz4": _lz4}

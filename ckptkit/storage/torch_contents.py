@@ -8,6 +8,7 @@ from ckptkit.model.checkpoint import Checkpoint, Note, SourceFile
 from ckptkit.model.contents import Contents
 from ckptkit.model.finding import Verdict
 from ckptkit.model.inert import CodeFact
+from ckptkit.model.torch_layout import WITH_OBJECTS
 from ckptkit.storage.probe import Probe
 from ckptkit.storage.torch_file import TorchFile
 
@@ -28,7 +29,6 @@ def read_torch(
     *,
     version: str | None = None,
     bundle: BundleFacts | None = None,
-    objects: bool = False,
 ) -> Checkpoint:
     """Make the checkpoint of a torch file.
 
@@ -38,7 +38,6 @@ def read_torch(
         sort: Sorts the root of the file.
         version: Version that the file states.
         bundle: Facts of a v2 encoding.
-        objects: Whether pickled objects of foreign classes are usual in this format; code is not.
 
     Raises:
         CkptkitError: Whatever `sort` raises, with the file named. Not where the pickle is unsafe:
@@ -63,7 +62,7 @@ def read_torch(
         globals=torch.globals,
         dropped=found.dropped,
         notes=found.notes,
-        carries_code=torch.container == PACKAGE or (objects and _only_objects(torch.code)),
+        carries_code=may_carry(torch, reader),
         bundle=bundle,
     )
 
@@ -78,5 +77,11 @@ def _sorted(probe: Probe, torch: TorchFile, sort: Callable[[object], Contents]) 
         raise
 
 
-def _only_objects(code: tuple[CodeFact, ...]) -> bool:
+def may_carry(torch: TorchFile, layout: str) -> bool:
+    """Whether a torch file of that layout is known to carry the code that this one carries."""
+    return torch.container == PACKAGE or (layout in WITH_OBJECTS and only_objects(torch.code))
+
+
+def only_objects(code: tuple[CodeFact, ...]) -> bool:
+    """Whether nothing but instances and names of foreign classes is among the code."""
     return all(fact.kind in _OBJECT_KINDS for fact in code)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from ckptkit.errors import CkptkitError, UnsafeCheckpointError
 from ckptkit.model.finding import Verdict
 from ckptkit.model.inert import CodeFact, GlobalUse
 from ckptkit.storage.pickles.embedded import outer_depth
@@ -18,7 +19,7 @@ from ckptkit.storage.pickles.opcodes import TABLE
 from ckptkit.storage.pickles.policy import canonical, entry_for
 from ckptkit.storage.pickles.trees import check_tree
 
-__all__ = ["Pickle", "load"]
+__all__ = ["Examined", "Pickle", "examine", "load"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,19 @@ class Pickle:
     verdict: Verdict
     globals: tuple[GlobalUse, ...]
     code: tuple[CodeFact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """One pickle stream, as far as it could be read.
+
+    Attributes:
+        pickle: Its facts; where it breaks, its value is None and `end` the place of the last opcode.
+        problem: What breaks it; None where it is whole.
+    """
+
+    pickle: Pickle
+    problem: CkptkitError | None
 
 
 @contextmanager
@@ -80,8 +94,44 @@ def load(
         LimitExceededError: It is over a bound (`limits`).
         UnsafeCheckpointError: It breaks after it has asked for something forbidden.
     """
-    machine = Machine(data, where, entry_for, canonical, start, persistent, max(depth, outer_depth.get()))
+    machine = _machine(data, where, start, persistent, depth)
+    end = _run(machine)
+    return Pickle(machine.root, end, machine.verdict, tuple(machine.uses()), machine.code_facts())
+
+
+def examine(
+    data: bytes, *, where: str, start: int = 0, persistent: Callable[[object], object] | None = None
+) -> Examined:
+    """Read the pickle stream at `start` as `load` does, and say what it names even where it breaks.
+
+    Args:
+        data: Bytes that hold the stream; more may follow it.
+        where: What messages and facts call the stream.
+        start: Offset of its first opcode.
+        persistent: As for `load`.
+    """
+    machine = _machine(data, where, start, persistent, 0)
+    problem: CkptkitError | None = None
+    try:
+        end = _run(machine)
+    except UnsafeCheckpointError as error:
+        cause = error.__cause__
+        problem, end = cause if isinstance(cause, CkptkitError) else error, machine.opcode
+    except CkptkitError as error:
+        problem, end = error, machine.opcode
+    root = machine.root if problem is None else None
+    facts = Pickle(root, end, machine.verdict, tuple(machine.uses()), machine.code_facts())
+    return Examined(facts, problem)
+
+
+def _machine(
+    data: bytes, where: str, start: int, persistent: Callable[[object], object] | None, depth: int
+) -> Machine:
+    return Machine(data, where, entry_for, canonical, start, persistent, max(depth, outer_depth.get()))
+
+
+def _run(machine: Machine) -> int:
     with _collector_paused():
         end = machine.run(TABLE)
-        machine.guard(lambda: check_tree(machine.root, where, end - start))
-    return Pickle(machine.root, end, machine.verdict, tuple(machine.uses()), machine.code_facts())
+        machine.guard(lambda: check_tree(machine.root, machine.where, end - machine.start))
+    return end

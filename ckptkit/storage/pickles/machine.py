@@ -124,7 +124,8 @@ class Machine:
                 position = self._run_piece(table, position)
         except IndexError:
             what = "truncated, or the stack is empty where a value is needed"
-            raise self._finish(self.malformed(what, self.opcode)) from None
+            broken = self.malformed(what, self.opcode)
+            raise self._finish(broken) from broken
         except UnsafeCheckpointError:
             raise
         except CkptkitError as error:

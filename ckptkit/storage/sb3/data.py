@@ -42,7 +42,7 @@ def fields(raw: bytes, where: str, found: Collected) -> dict[str, object]:
         raise LimitExceededError(f"{len(document)} fields, at most {MAX_FIELDS} are read", where=where)
     values: dict[str, object] = {}
     for name, value in document.items():
-        values[name] = _cell(value, name, where, found) if _is_cell(value) else value
+        values[name] = _cell(value, name, where, found) if is_cell(value) else value
     return values
 
 
@@ -68,21 +68,30 @@ def _literals(value: object, pointer: str) -> Iterator[tuple[str, float]]:
                 yield from _literals(item, f"{pointer}/{i}")
 
 
-def _is_cell(value: object) -> bool:
+def is_cell(value: object) -> bool:
+    """Whether a field is a pickle in base64."""
     return isinstance(value, dict) and SERIALIZED in value
 
 
 def _cell(value: object, name: str, where: str, found: Collected) -> object:
     """Return the inert value of one base64 pickle."""
-    text = value.get(SERIALIZED) if isinstance(value, dict) else None
     place = f"{where}:{name}"
+    return read_pickle(decoded(value, place), f"{DATA}:{name}", place, found)
+
+
+def decoded(cell: object, place: str) -> bytes:
+    """Return the pickle of a cell.
+
+    Raises:
+        UnreadableCheckpointError: It is no text, or no base64.
+    """
+    text = cell.get(SERIALIZED) if isinstance(cell, dict) else None
     if not isinstance(text, str):
         raise UnreadableCheckpointError(f"{SERIALIZED} is no string", where=place)
     try:
-        raw = base64.b64decode(text, validate=True)
+        return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise UnreadableCheckpointError(f"{SERIALIZED} is no base64: {error}", where=place) from error
-    return read_pickle(raw, f"{DATA}:{name}", place, found)
 
 
 def read_pickle(raw: bytes, where: str, place: str, found: Collected) -> object:
