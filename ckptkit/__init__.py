@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         migrate,
         read,
         recover,
+        scan,
         survey,
         validate,
     )
@@ -52,6 +53,7 @@ __all__ = [
     "recover",
     "save_for_training",
     "save_model_checkpoint",
+    "scan",
     "survey",
     "validate",
 ]
@@ -70,6 +72,7 @@ def __getattr__(name: str) -> object:
         "migrate",
         "read",
         "recover",
+        "scan",
         "survey",
         "validate",
     }:

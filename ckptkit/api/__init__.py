@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ckptkit.api.part_loading import load_parts
     from ckptkit.api.reading import find, read
     from ckptkit.api.recovering import recover
+    from ckptkit.api.scanning import scan
     from ckptkit.api.surveying import survey
     from ckptkit.api.targeting import bundles, changed_since
     from ckptkit.api.validating import validate
@@ -39,6 +40,7 @@ __all__ = [
     "migrate",
     "read",
     "recover",
+    "scan",
     "settings",
     "survey",
     "validate",
@@ -60,6 +62,7 @@ _MODULES = {
     "migrate": "migrating",
     "read": "reading",
     "recover": "recovering",
+    "scan": "scanning",
     "settings": "configuring",
     "survey": "surveying",
     "validate": "validating",

@@ -12,6 +12,7 @@ from ckptkit.version import SPEC_VERSION, __version__
 
 COMMANDS = {
     "inspect": "Say what a checkpoint is and holds, or draw its network.",
+    "scan": "Say what the pickles in any file name, without running them.",
     "validate": "Check checkpoints and bundles; report every violation.",
     "convert": "Write a checkpoint as a versioned, hashed bundle.",
     "migrate": "Make version 2 bundles of a whole directory tree, in place or beside it.",

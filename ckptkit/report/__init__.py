@@ -13,6 +13,7 @@ from ckptkit.model.difference import Difference
 from ckptkit.model.directory import Directory
 from ckptkit.model.migration import Migration
 from ckptkit.model.results import Export, Inspection, Receipt, Recovery, Report, Validation
+from ckptkit.model.scanned import Scan, Scanned
 
 if TYPE_CHECKING:
     from ckptkit.checks import Rule
@@ -118,7 +119,7 @@ def _for_programs(report: Report, form: str, root: Path | None) -> str:
         case "sarif":
             from ckptkit.report.sarif import sarif
 
-            return sarif(report, root)
+            return sarif(report.results, root)
         case "junit":
             from ckptkit.report.junit import junit
 
@@ -139,6 +140,44 @@ def _for_programs(report: Report, form: str, root: Path | None) -> str:
             from ckptkit.report.validation_html import html
 
             return html(report, root)
+
+
+def scan(done: Scan, form: str, *, full: bool = False, color: bool = False, root: Path | None = None) -> str:
+    """Render what `scan` found.
+
+    Args:
+        done: What `scan` found.
+        form: `text`, `json` or `sarif`.
+        full: Whether text lists parts, allowed globals and code too.
+        color: Whether a terminal shows the text.
+        root: Folder from which SARIF names files.
+    """
+    if form == JSON:
+        from ckptkit.report import scan_json
+
+        return scan_json.scan(done)
+    if form == "sarif":
+        from ckptkit.report.sarif import sarif
+
+        return sarif(done.results, root)
+    parts = (scanned(one, full=full, color=color) for one in done.results)
+    return "".join(parts) + scan_end(done, color=color)
+
+
+def scanned(one: Scanned, *, full: bool = False, color: bool = False) -> str:
+    """Render one result of `scan` as text."""
+    from ckptkit.report.scan_text import result
+    from ckptkit.report.styled import render
+
+    return render(result(one, full=full), color=color)
+
+
+def scan_end(done: Scan, *, color: bool = False) -> str:
+    """Render what follows the results of `scan` as text: the counts."""
+    from ckptkit.report.scan_text import closing
+    from ckptkit.report.styled import render
+
+    return render(closing(done), color=color)
 
 
 def receipt(done: Receipt, form: str, *, color: bool = False, list_dropped: bool = False) -> str:

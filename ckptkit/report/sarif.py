@@ -1,17 +1,18 @@
-"""What `validate` found, as SARIF 2.1.0 (OASIS Standard, 27 March 2020), for code scanning.
+"""What `validate` or `scan` found, as SARIF 2.1.0 (OASIS Standard, 27 March 2020), for code scanning.
 
 One run. Each result names a real file relative to the root of the repository, with the line where a
 manifest has one; tensors and members are logical locations. What could not be checked is a
 notification of the invocation, which then says that it was not successful.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from ckptkit.checks import Rule, rules
+from ckptkit.model.baseline import Pardoned
 from ckptkit.model.finding import Finding, Severity
-from ckptkit.model.places import Fingerprints, found, uri
-from ckptkit.model.results import Report, Validation
+from ckptkit.model.places import Fingerprints, uri
 from ckptkit.report.json_report import Object, text
 from ckptkit.report.styled import one_line
 from ckptkit.version import __version__
@@ -21,17 +22,37 @@ LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "
 ROOT = "SRCROOT"
 
 
-def sarif(report: Report, root: Path | None) -> str:
+class Judged(Protocol):
+    """What is known of one path: a `Validation` or a `Scanned`."""
+
+    @property
+    def path(self) -> str:
+        """As the user named it."""
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """What is wrong with it."""
+
+    @property
+    def pardoned(self) -> Sequence[Pardoned]:
+        """What a baseline accepts."""
+
+    @property
+    def incomplete(self) -> str:
+        """Why something could not be checked; empty where all was."""
+
+
+def sarif(results: Sequence[Judged], root: Path | None) -> str:
     """Return the report.
 
     Args:
-        report: What `validate` found.
+        results: What was found, one for each path.
         root: Folder that paths are relative to, mostly that of the repository.
     """
     known = rules()
     index = {rule.code: number for number, rule in enumerate(known)}
     prints = Fingerprints(root)
-    incomplete = [result for result in report.results if result.incomplete]
+    incomplete = [result for result in results if result.incomplete]
     run: Object = {
         "tool": {
             "driver": {
@@ -48,8 +69,8 @@ def sarif(report: Report, root: Path | None) -> str:
             }
         ],
         "results": [
-            *(_result(result, finding, index, prints, root) for result, finding in found(report)),
-            *_suppressed(report, index, prints, root),
+            *(_result(one, finding, index, prints, root) for one in results for finding in one.findings),
+            *_suppressed(results, index, prints, root),
         ],
         "columnKind": "unicodeCodePoints",
     }
@@ -69,16 +90,16 @@ def _rule(rule: Rule) -> Object:
 
 
 def _suppressed(
-    report: Report, index: dict[str, int], prints: Fingerprints, root: Path | None
+    results: Sequence[Judged], index: dict[str, int], prints: Fingerprints, root: Path | None
 ) -> Iterator[Object]:
-    for result in report.results:
+    for result in results:
         for one in result.pardoned:
             why = [{"kind": "external", "status": "accepted", "justification": one_line(one.entry.reason)}]
             yield _result(result, one.finding, index, prints, root) | {"suppressions": why}
 
 
 def _result(
-    result: Validation, finding: Finding, index: dict[str, int], prints: Fingerprints, root: Path | None
+    result: Judged, finding: Finding, index: dict[str, int], prints: Fingerprints, root: Path | None
 ) -> Object:
     path = finding.path or result.path
     message = f"{finding.message}. Fix: {finding.fix}" if finding.fix else finding.message
@@ -107,7 +128,7 @@ def _artifact(path: str, root: Path | None) -> Object:
     return {"uri": place} if place.startswith("file:") else {"uri": place, "uriBaseId": ROOT}
 
 
-def _notification(result: Validation, root: Path | None) -> Object:
+def _notification(result: Judged, root: Path | None) -> Object:
     return {
         "level": "error",
         "message": {"text": one_line(f"not checked: {result.incomplete}")},

@@ -1,7 +1,7 @@
 """Containers that can hold pickles: what each holds, part by part."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ckptkit.errors import CkptkitError, LimitExceededError, NotACheckpointError, UnreadableCheckpointError
 from ckptkit.model.finding import Verdict
@@ -22,13 +22,10 @@ from ckptkit.storage.source import Window
 from ckptkit.storage.torch_contents import may_carry
 from ckptkit.storage.torch_file import TorchFile, from_legacy, from_zip, is_torch_zip
 from ckptkit.storage.zip import ZipArchive
-from ckptkit.storage.zip.layout import LOCAL_MAGIC
 
 MAX_NESTED = 4
 """How deep containers inside containers are opened."""
 MAX_PARTS = 10_000
-PREFIX_BYTES = 1 << 20
-"""How far the start of an archive behind something else is looked for."""
 LEGACY_PICKLES = 5
 """Pickles at the start of a legacy torch file."""
 
@@ -77,10 +74,7 @@ def _unmarked(look: Look, source: Source, place: str, head: bytes) -> None:
     elif kinds.ends_as_zip(source):
         what = "does not start as a zip archive, and other programs find one at its end"
         look.add(source, place, kinds.ZIP, Facts(problem=UnreadableCheckpointError(what)))
-        start = source.read(0, min(source.size, PREFIX_BYTES)).find(LOCAL_MAGIC)
-        if start > 0:
-            behind = Window(source, start, source.size - start, f"{source.name}:zip")
-            _recovered(look, behind, inside(place, f"zip at byte {start}"))
+        _recovered(look, source, place)
     elif found := text_streams(source, place or source.name):
         look.add(source, place, kinds.PICKLE, Facts.of(found))
 
@@ -146,12 +140,20 @@ def _torch_zip(look: Look, archive: ZipArchive, place: str) -> None:
         file = from_zip(archive, where=place)
     except CkptkitError as error:
         look.add(archive.source, place, "torch-zip", Facts(problem=error))
+        at = len(look.parts)
         _members(look, archive, place, archive.members)
+        if any(_says(part, error) for part in look.parts[at:]):
+            look.parts[at - 1] = replace(look.parts[at - 1], verdict=Verdict.DATA_ONLY, problem="", fix="")
         return
     look.add(archive.source, place, file.container, _torch_facts(file))
     for names in (file.facts.get("unknown"), file.facts.get("unreferenced")):
         if isinstance(names, tuple):
             _members(look, archive, place, map(str, names))
+
+
+def _says(part: Part, error: CkptkitError) -> bool:
+    """Whether a member tells by itself what is wrong with the file around it."""
+    return bool(part.problem) and error.what.endswith(part.problem.rpartition(": ")[2])
 
 
 def _torch_facts(file: TorchFile) -> Facts:

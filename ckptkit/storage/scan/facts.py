@@ -70,7 +70,7 @@ def part_of(place: str, kind: str, size: int, facts: Facts, *, name: str, expect
         tuple(facts.found.code),
         facts.found.verdict,
         expected or facts.carries,
-        _message(problem, name) if problem is not None else "",
+        _message(problem, (name, place)) if problem is not None else "",
         problem.code if problem is not None else "",
         problem.fix if problem is not None else "",
     )
@@ -83,7 +83,9 @@ def _verdict(problem: CkptkitError) -> Verdict:
     return Verdict.MALFORMED if broken else Verdict.UNSUPPORTED
 
 
-def _message(problem: CkptkitError, name: str) -> str:
-    """Return what is wrong, led by its place inside the part."""
-    inside = problem.where.removeprefix(name).lstrip(": ")
-    return f"{inside}: {problem.what}" if inside and inside != name else problem.what
+def _message(problem: CkptkitError, names: tuple[str, str]) -> str:
+    """Return what is wrong, led by its place inside the part that has these names."""
+    inside = problem.where
+    for name in names:
+        inside = inside.removeprefix(name).lstrip(": ")
+    return f"{inside}: {problem.what}" if inside else problem.what

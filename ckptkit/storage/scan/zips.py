@@ -8,13 +8,15 @@ from ckptkit.errors import CkptkitError
 from ckptkit.model.source import Source
 from ckptkit.storage.scan.kinds import HEAD_BYTES
 from ckptkit.storage.zip import ZipArchive
-from ckptkit.storage.zip.layout import DEFLATED
+from ckptkit.storage.zip.layout import DEFLATED, LOCAL_MAGIC
 from ckptkit.storage.zip.members import InflatedSource, StoredSource
-from ckptkit.storage.zip.salvage import members
+from ckptkit.storage.zip.salvage import locals_of
 
 _PACKED_BYTES = 4096
+_GAP_BYTES = 1 << 20
+"""How far the next header is looked for."""
 _FEW = 1000
-"""Members of a broken archive that are looked at."""
+"""Headers of a broken archive that are looked at."""
 
 
 def head_of(archive: ZipArchive, name: str) -> bytes:
@@ -31,11 +33,24 @@ def head_of(archive: ZipArchive, name: str) -> bytes:
 
 
 def recovered(source: Source) -> Iterator[tuple[str, Source]]:
-    """Yield name and bytes of what the local headers of a broken archive tell, as far as they do."""
-    for number, member in enumerate(members(source)):
-        if number == _FEW:
-            return
-        opened = (InflatedSource if member.method == DEFLATED else StoredSource)(source, member)
-        with suppress(CkptkitError):
-            opened.verify()
-            yield member.name, opened
+    """Yield name and bytes of what the local headers of a broken archive tell, wherever they stand."""
+    at, seen = 0, 0
+    while at >= 0 and seen < _FEW:
+        for local in locals_of(source, at):
+            seen, at = seen + 1, local.end
+            opened = (InflatedSource if local.member.method == DEFLATED else StoredSource)(
+                source, local.member
+            )
+            with suppress(CkptkitError):
+                opened.verify()
+                yield local.member.name, opened
+        seen += 1
+        at = _next_header(source, at + 1)
+
+
+def _next_header(source: Source, at: int) -> int:
+    """Return where the next local header may stand; negative where none is near."""
+    if at >= source.size:
+        return -1
+    found = source.read(at, min(_GAP_BYTES, source.size - at)).find(LOCAL_MAGIC)
+    return at + found if found >= 0 else -1

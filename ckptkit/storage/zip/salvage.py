@@ -52,15 +52,8 @@ class Local:
     end: int
 
 
-def members(source: Source) -> Iterator[Member]:
-    """Yield what the local headers of a broken archive give; nothing is verified."""
-    for local in locals_of(source):
-        yield local.member
-
-
-def locals_of(source: Source) -> Iterator[Local]:
-    """Yield the members in the order of the file, until one cannot be followed."""
-    at = 0
+def locals_of(source: Source, at: int = 0) -> Iterator[Local]:
+    """Yield the members from a local header on, in the order of the file, until one cannot be followed."""
     for _ in range(MAX_MEMBERS):
         try:
             local = _local(source, at)
