@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Self
 
@@ -14,7 +14,7 @@ from ckptkit.api.reading import is_checkpoint
 from ckptkit.digest import text_sha256
 from ckptkit.model.finding import Finding, Severity, Verdict
 from ckptkit.model.results import Validation
-from ckptkit.model.settings import Lfs, Settings
+from ckptkit.model.settings import How, Settings
 from ckptkit.storage.result_cache import ResultCache, opened
 from ckptkit.storage.stamps import stamp
 from ckptkit.version import __version__
@@ -31,24 +31,20 @@ class Cached:
     """Checks checkpoints, unless it knows the result.
 
     Attributes:
-        level: Level that each must reach; None for what each one claims.
-        strict: Whether unknown manifest fields are refused.
-        lfs: What a pointer means where content is needed.
+        how: How each checkpoint is checked.
         cache: What is known; None to check everything.
     """
 
-    level: int | None
-    strict: bool
-    lfs: Lfs
+    how: How
     cache: ResultCache | None = None
 
     @classmethod
     @contextmanager
     def opened(cls, known: Settings) -> Iterator[Self]:
         """Give one with the cache of the user; what is new is kept when the block ends."""
-        options = (ruleset(), os.getcwd(), known.level, known.strict, known.lfs)  # noqa: PTH109
+        options = (ruleset(), os.getcwd(), *astuple(known.how))  # noqa: PTH109
         with opened(options) as cache:
-            yield cls(known.level, known.strict, known.lfs, cache)
+            yield cls(known.how, cache)
 
     def claims(self, folder: Path) -> bool:
         """Whether a directory is one checkpoint."""
@@ -66,20 +62,20 @@ class Cached:
 
     def check(self, path: Path) -> Validation | None:
         """Return the result of a path, and remember it; None where it is no checkpoint."""
-        result = check_path(path, self.level, strict=self.strict, lfs=self.lfs)
+        result = check_path(path, self.how)
         if result is not None:
             self.keep(path, result)
         return result
 
 
-def check_path(path: Path, level: int | None, *, strict: bool, lfs: Lfs) -> Validation | None:
+def check_path(path: Path, how: How) -> Validation | None:
     """Return the result of a path; None where it is no checkpoint."""
-    return check(path, level, strict=strict, lfs=lfs) if is_checkpoint(path) else None
+    return check(path, how) if is_checkpoint(path) else None
 
 
 def uncached(known: Settings) -> Cached:
     """Return one that knows nothing."""
-    return Cached(known.level, known.strict, known.lfs)
+    return Cached(known.how)
 
 
 def _rendered(result: Validation) -> str:

@@ -13,7 +13,8 @@ from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.extras import install_command, missing
 from ckptkit.model.finding import Finding, Severity, Verdict
 from ckptkit.model.results import Validation
-from ckptkit.model.settings import Lfs
+from ckptkit.model.settings import How, Lfs
+from ckptkit.storage.surroundings import look
 
 VERIFIABLE = 2
 """The level whose checks read every byte."""
@@ -23,16 +24,14 @@ RUNTIME = "onnx"
 """The extra that level 4 needs."""
 
 
-def check(path: Path, level: int | None, *, strict: bool = False, lfs: Lfs = Lfs.POINTER) -> Validation:
+def check(path: Path, how: How) -> Validation:
     """Check the checkpoint at `path`; whatever is wrong with it is in the result.
 
     Args:
         path: A file or directory that is one checkpoint.
-        level: Level that it must reach; None checks all that it claims, up to level 3.
-        strict: Refuse unknown manifest fields other than `x-*`.
-        lfs: What a pointer means where content is needed.
+        how: What to look at, and what to make of it.
     """
-    return _with_pointers(_check(path, level, strict=strict), lfs)
+    return _with_pointers(_check(path, how), how.lfs)
 
 
 def _with_pointers(result: Validation, lfs: Lfs) -> Validation:
@@ -47,8 +46,8 @@ def _with_pointers(result: Validation, lfs: Lfs) -> Validation:
     return replace(result, findings=findings, incomplete="")
 
 
-def _check(path: Path, level: int | None, *, strict: bool) -> Validation:
-    name = str(path)
+def _check(path: Path, how: How) -> Validation:
+    name, level = str(path), how.level
     try:
         checkpoint = read(path)
     except CkptkitError as error:
@@ -60,7 +59,9 @@ def _check(path: Path, level: int | None, *, strict: bool) -> Validation:
     # Beyond what it claims, too: a legacy file's own checksums are compared like a bundle's digests.
     wanted = VERIFIABLE if level is None else min(level, VERIFIABLE)
     applied = max(checked, wanted)
-    findings = list(with_lines(checks.run(checkpoint, applied, strict=strict)))
+    checkpoint = replace(checkpoint, surroundings=look(checkpoint, how.max_bytes))
+    values = how.weights or checked == levels.DEPLOYABLE
+    findings = list(with_lines(checks.run(checkpoint, applied, strict=how.strict, values=values)))
     achieved, lacks = levels.reached(checkpoint, findings, checked, level_of)
     if level is not None and achieved < level and not lacking and not _explains(findings, level):
         message = f"level {level} {levels.NAMES[level]} is asked for; it reaches {achieved}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from ckptkit.api.caching import Cached, check_path
 from ckptkit.api.processes import pool
 from ckptkit.model.results import Validation
-from ckptkit.model.settings import Lfs
+from ckptkit.model.settings import How
 
 TOGETHER = 16
 """Checkpoints that a process is given at once."""
@@ -31,7 +31,7 @@ class _Group:
 
     def start(self, executor: Executor, work: Cached) -> None:
         """Hand the group out."""
-        self.future = executor.submit(_check, tuple(self.paths), work.level, work.strict, work.lfs)
+        self.future = executor.submit(_check, tuple(self.paths), work.how)
 
     @property
     def done(self) -> bool:
@@ -84,5 +84,5 @@ def _taken(item: Validation | tuple[_Group, int], work: Cached) -> Iterator[Vali
         yield result
 
 
-def _check(paths: tuple[Path, ...], level: int | None, strict: bool, lfs: Lfs) -> list[Validation | None]:
-    return [check_path(path, level, strict=strict, lfs=lfs) for path in paths]
+def _check(paths: tuple[Path, ...], how: How) -> list[Validation | None]:
+    return [check_path(path, how) for path in paths]

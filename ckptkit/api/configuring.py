@@ -76,6 +76,8 @@ def _settings(file: Path, table: Mapping[str, Any]) -> Settings:
         exit_zero=table.get("exit-zero", False),
         allow_empty=table.get("allow-empty", False),
         baseline=str(file.parent / baseline) if baseline else "",
+        weights=table.get("weights", False),
+        max_bytes=table.get("max-bytes", 0),
         lfs=Lfs(table.get("lfs", Lfs.POINTER)),
         per_path_ignores={glob: _codes(codes) for glob, codes in ignores.items()},
         folder=str(file.parent),

@@ -31,7 +31,7 @@ def validate(  # noqa: PLR0913 -- keywords, each with a default
     select: Sequence[str] = (),
     ignore: Sequence[str] = (),
     settings: Settings | None = None,
-    jobs: int | None = None,
+    jobs: int = 1,
     cache: bool = False,
     told: Told | None = None,
 ) -> Report:
@@ -46,7 +46,8 @@ def validate(  # noqa: PLR0913 -- keywords, each with a default
         ignore: Rule codes or prefixes not to report.
         settings: Where rules are not reported, and which findings are accepted; its other fields are
             defaults that the arguments above override, or that are for the caller.
-        jobs: Processes to use; None for one a core where there are many checkpoints.
+        jobs: Processes to use, which import the calling program anew (it needs its `__main__` guard); 0
+            for one a core where there are many checkpoints.
         cache: Take the results of files that have not changed since an earlier run, where they are found
             by searching a directory; what is named itself is always checked.
         told: Called with each result, in order, as soon as it is known; without the baseline.
@@ -74,12 +75,12 @@ def validate(  # noqa: PLR0913 -- keywords, each with a default
     return apply_baseline(report, known.baseline) if known.baseline else report
 
 
-def _checked(path: PathLike, known: Settings, jobs: int | None, *, cache: bool) -> Iterator[Validation]:
+def _checked(path: PathLike, known: Settings, jobs: int, *, cache: bool) -> Iterator[Validation]:
     """Yield the results of all checkpoints at a path, or one that says why there are none."""
     empty = True
     try:
         if not Probe(path).is_directory or is_checkpoint(Path(path)):
-            yield check(Path(path), known.level, strict=known.strict, lfs=known.lfs)
+            yield check(Path(path), known.how)
             return
         searched = Cached.opened(known) if cache else nullcontext(uncached(known))
         with searched as cached:
@@ -94,11 +95,11 @@ def _checked(path: PathLike, known: Settings, jobs: int | None, *, cache: bool) 
         yield unread(os.fspath(path), nothing)
 
 
-def _all(found: Iterator[Path], cached: Cached, jobs: int | None) -> Iterator[Validation]:
+def _all(found: Iterator[Path], cached: Cached, jobs: int) -> Iterator[Validation]:
     """Yield the results in the order of the paths: here while they are few, else in processes."""
     first = list(islice(found, FEW))
-    count = (os.cpu_count() or 1) if jobs is None else jobs
-    if count == 1 or (len(first) < FEW and jobs is None):
+    count = jobs or os.cpu_count() or 1
+    if count == 1 or (len(first) < FEW and not jobs):
         for path in chain(first, found):
             result = cached.find(path) or cached.check(path)
             if result is not None:

@@ -31,6 +31,7 @@ class Rule:
         check: Yields a finding for each violation; None for a rule that readers raise as errors,
             or that another rule's check reports on the way.
         strict: Severity of its findings under `--strict`, where it is another one.
+        values: Whether it looks into the values of weights; such a rule runs where that is asked for.
     """
 
     code: str
@@ -43,6 +44,7 @@ class Rule:
     musts: tuple[str, ...] = ()
     check: Callable[[Checkpoint], Iterator[Finding]] | None = None
     strict: Severity | None = None
+    values: bool = False
 
 
 @cache
@@ -55,20 +57,23 @@ def rules() -> tuple[Rule, ...]:
     return tuple(sorted(found, key=lambda rule: rule.code))
 
 
-def run(checkpoint: Checkpoint, level: int, *, strict: bool = False) -> tuple[Finding, ...]:
+def run(
+    checkpoint: Checkpoint, level: int, *, strict: bool = False, values: bool = False
+) -> tuple[Finding, ...]:
     """Apply every rule of `level` and below.
 
     Args:
         checkpoint: What was read.
         level: Rules above it are not applied, so that a low level reads no tensor bytes.
         strict: Give the findings of a rule its severity under `--strict`.
+        values: Apply the rules that look into the values of weights, too.
 
     Returns:
         Findings in a stable order, each once, without those that another one explains.
     """
     found: list[Finding] = []
     for rule in rules():
-        if rule.check is not None and rule.level <= level:
+        if rule.check is not None and rule.level <= level and (values or not rule.values):
             found += rule.check(checkpoint)
     harder = {rule.code: rule.strict for rule in rules() if rule.strict} if strict else {}
     return settle(replace(f, severity=harder.get(f.code, f.severity)) for f in found)

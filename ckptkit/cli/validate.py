@@ -39,6 +39,7 @@ from ckptkit.report import VALIDATION_FORMS
     type=click.Choice([one.value for one in Lfs]),
     help="A Git LFS or DVC pointer for content: incomplete (pointer, the default), an error, or passed over.",
 )
+@click.option("--weights", is_flag=True, help="Look into the values of weights, too: NaN, constants (CK60x).")
 @click.option("--bundles", is_flag=True, help="Check the bundle that a PATH lies in, each once.")
 @click.option("--changed-since", metavar="REV", help="Check only what git says has changed since REV.")
 @click.option("--jobs", type=click.IntRange(1, 256), help="Processes; default: one a core for many files.")
@@ -71,6 +72,7 @@ def command(
     allow_empty: bool,
     baseline: str | None,
     lfs: str | None,
+    weights: bool,
     bundles: bool,
     changed_since: str | None,
     jobs: int | None,
@@ -102,6 +104,7 @@ def command(
         allow_empty=allow_empty or settings.allow_empty,
         baseline=baseline or settings.baseline,
         lfs=Lfs(lfs or settings.lfs),
+        weights=weights or settings.weights,
     )
     chosen: Sequence[str | Path] = paths
     if changed_since is not None:
@@ -109,7 +112,7 @@ def command(
     elif bundles:
         chosen = api.bundles(paths)
     told = None if outputs or form not in (None, "text") or settings.baseline else Streamed(color, settings)
-    result = api.validate(chosen, settings=settings, jobs=jobs, cache=not no_cache, told=told)
+    result = api.validate(chosen, settings=settings, jobs=jobs or 0, cache=not no_cache, told=told)
     if settings.allow_empty:
         result = _without_empty(result)
     deliver(result, form, outputs, color, streamed=told is not None)

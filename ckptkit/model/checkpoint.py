@@ -7,6 +7,7 @@ from ckptkit.model.bundle import BundleFacts
 from ckptkit.model.finding import Verdict
 from ckptkit.model.inert import CodeFact, GlobalUse
 from ckptkit.model.source import Source
+from ckptkit.model.surroundings import Surroundings
 from ckptkit.model.tensor import Tensor
 
 
@@ -84,6 +85,7 @@ class Checkpoint:
             encoding's own stands, or nothing is known.
         recovery: The manifest's `recovery` object, likewise.
         migrations: What was changed on the way to a bundle, one line each.
+        surroundings: What is around the files; None where nobody has looked.
     """
 
     path: str
@@ -108,3 +110,4 @@ class Checkpoint:
     architecture: Mapping[str, object] | None = None
     recovery: Mapping[str, object] | None = None
     migrations: tuple[str, ...] = ()
+    surroundings: Surroundings | None = None

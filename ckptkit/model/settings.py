@@ -22,6 +22,25 @@ class Lfs(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class How:
+    """How one checkpoint is checked; equal ones give equal results for equal files.
+
+    Attributes:
+        level: Level that it must reach; None for all that it claims, up to level 3.
+        strict: Whether unknown manifest fields are refused.
+        lfs: What a pointer means where content is needed.
+        weights: Whether to look into the values of weights, which reads them all.
+        max_bytes: Size that it may not exceed; 0 for none.
+    """
+
+    level: int | None = None
+    strict: bool = False
+    lfs: Lfs = Lfs.POINTER
+    weights: bool = False
+    max_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Settings of `validate`.
 
@@ -35,6 +54,8 @@ class Settings:
         allow_empty: Whether a path that holds no checkpoint is passed over.
         baseline: Path of the baseline; empty for none.
         lfs: What a pointer means where content is needed.
+        weights: Whether to look into the values of weights, which reads them all.
+        max_bytes: Size that no checkpoint may exceed; 0 for none.
         per_path_ignores: Globs, to codes and prefixes that are not reported there.
         folder: What globs are relative to; empty for the working directory.
         file: Where all this stands; empty where nothing does.
@@ -49,9 +70,22 @@ class Settings:
     allow_empty: bool = False
     baseline: str = ""
     lfs: Lfs = Lfs.POINTER
+    weights: bool = False
+    max_bytes: int = 0
     per_path_ignores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     folder: str = ""
     file: str = ""
+
+    @property
+    def how(self) -> How:
+        """How one checkpoint is checked under these settings."""
+        return How(
+            level=self.level,
+            strict=self.strict,
+            lfs=self.lfs,
+            weights=self.weights,
+            max_bytes=self.max_bytes,
+        )
 
     def ignored_at(self, path: str) -> tuple[str, ...]:
         """Return the codes and prefixes that are not reported at a path.
@@ -62,20 +96,23 @@ class Settings:
         return tuple(
             code
             for glob, codes in self.per_path_ignores.items()
-            if _pattern(glob).match(path)
+            if glob_pattern(glob).match(path)
             for code in codes
         )
 
 
 @cache
-def _pattern(glob: str) -> re.Pattern[str]:
+def glob_pattern(glob: str, *, inside: bool = True) -> re.Pattern[str]:
     """Return the pattern of a glob as `.gitignore` has them.
 
-    `*` stays within a folder and `**` does not, one without a slash holds at any depth, and what
-    matches a folder matches all that lies in it.
+    `*` stays within a folder and `**` does not, and one without a slash holds at any depth.
+
+    Args:
+        glob: What is written.
+        inside: Whether what matches a folder matches all that lies in it; it does not in `.gitattributes`.
     """
     anchored = glob.strip("/")
     text = "" if "/" in anchored or glob.startswith("/") else "(?:.*/)?"
     for part in re.findall(r"\*\*/|\*\*|\*|\?|[^*?]+", anchored):
         text += {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}.get(part, re.escape(part))
-    return re.compile(f"{text}(?:/.*)?\\Z", re.DOTALL)
+    return re.compile(f"{text}{'(?:/.*)?' if inside else ''}\\Z", re.DOTALL)

@@ -3,30 +3,14 @@
 Names of files and folders are never asked, but for a step that the contents do not say.
 """
 
-import re
 from collections.abc import Callable, Mapping
 
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.inert import ClassRef
+from ckptkit.model.progress import counts, step_in_name
 
 UNKNOWN = "unknown"
 ASTEROIDS = "asteroids"
-STEPS = (
-    "global_timestep",
-    "frame_idx",
-    "agent_step",
-    "num_timesteps",
-    "total_timesteps",
-    "timesteps",
-    "global_step",
-    "step",
-    "epoch",
-)
-"""Fields that count the training, the finest first."""
-_WITHIN = ("metadata", "_metadata")
-"""Entries of the training info that have such fields of their own."""
-_COUNT_IN_NAME = re.compile(r"([0-9]+)(?!.*[0-9])", re.ASCII)
-_MAX_DIGITS = 18
 _COMPILED = "_orig_mod."
 
 
@@ -46,17 +30,11 @@ def step(checkpoint: Checkpoint, name: str) -> tuple[int | None, str]:
         The count and where it stands, `file name` for the name; None and an empty text where nothing
         says it.
     """
-    info = checkpoint.training_info
-    places: dict[str, object] = {"": info} | {f"{key}.": info.get(key) for key in _WITHIN}
-    for prefix, fields in places.items():
-        for field in STEPS if isinstance(fields, Mapping) else ():
-            value = fields.get(field) if isinstance(fields, Mapping) else None
-            if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-                return value, prefix + field
-    found = _COUNT_IN_NAME.search(name.partition(".")[0])
-    if found is None or len(found[1]) > _MAX_DIGITS:
-        return None, ""
-    return int(found[1]), "file name"
+    for field, value in counts(checkpoint.training_info):
+        if value >= 0:
+            return value, field
+    found = step_in_name(name.partition(".")[0])
+    return (None, "") if found is None else (found, "file name")
 
 
 def _names(checkpoint: Checkpoint) -> frozenset[str]:

@@ -9,7 +9,7 @@ from ckptkit.api.reading import PathLike, read
 from ckptkit.api.validating import validate
 from ckptkit.errors import CkptkitError, NotACheckpointError
 from ckptkit.model.finding import Severity
-from ckptkit.training.steps import step_in_name, step_of
+from ckptkit.model.progress import step_in_name, step_of
 
 SUFFIXES = frozenset({".pt", ".pth", ".ckpt", ".zip", ".safetensors", ".dat"})
 """Suffixes of files that somebody took for checkpoints, so that one that is none is worth a word."""
@@ -81,7 +81,7 @@ def find_latest_checkpoint(
     above = folder.resolve().parent
     for place in (folder, above) if parent and above != folder.resolve() else (folder,):
         for candidate in sorted(_candidates(place, folder), key=lambda one: one.rank, reverse=True):
-            reason = candidate.broken or _invalid(candidate.path, level)
+            reason = candidate.broken or why_invalid(candidate.path, level)
             if not reason:
                 return LatestCheckpoint(candidate.path, candidate.step, tuple(skipped))
             skipped.append(SkippedFile(candidate.path, reason))
@@ -107,7 +107,7 @@ def _candidates(place: Path, searched: Path) -> Iterator[_Candidate]:
         yield _Candidate(path, step, path.lstat().st_mtime, broken)
 
 
-def _invalid(path: Path, level: int | None) -> str:
+def why_invalid(path: Path, level: int | None) -> str:
     """Say why a checkpoint is not what it claims; empty where it is."""
     for result in validate(path, level=level).results:
         errors = [finding for finding in result.findings if finding.severity is Severity.ERROR]

@@ -14,6 +14,7 @@ from ckptkit.errors import ArchitectureError, UsageError
 from ckptkit.model import extras
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.manifest import carried
+from ckptkit.model.progress import step_of
 from ckptkit.model.tensor import Tensor
 from ckptkit.model.tree import tensors_in
 from ckptkit.training import rng as generators
@@ -30,7 +31,6 @@ from ckptkit.training.saving import (
     kinds,
     parameter_names,
 )
-from ckptkit.training.steps import step_of
 
 if TYPE_CHECKING:
     import torch

@@ -59,6 +59,8 @@ def test_every_setting_has_an_effect_on_the_object(tmp_path: Path) -> None:
         "exit-zero": ("true", True),
         "allow-empty": ("true", True),
         "baseline": ('"b.json"', str(tmp_path / "b.json")),
+        "weights": ("true", True),
+        "max-bytes": ("10", 10),
         "lfs": ('"skip"', Lfs.SKIP),
         "per-path-ignores": ('{"*.pt" = ["CK1"]}', {"*.pt": ("CK1",)}),
     }

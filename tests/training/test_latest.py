@@ -10,7 +10,7 @@ from torch import nn
 
 import ckptkit
 from ckptkit.errors import NotACheckpointError
-from ckptkit.training.steps import step_in_name, step_of
+from ckptkit.model.progress import step_in_name, step_of
 
 MODEL = nn.Linear(3, 2)
 

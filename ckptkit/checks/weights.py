@@ -1,0 +1,166 @@
+"""CK60x: the values of weights, read one by one. These rules run where they are asked for, or at level 4."""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from ckptkit.checks import Rule
+from ckptkit.errors import CkptkitError
+from ckptkit.model.checkpoint import Checkpoint
+from ckptkit.model.finding import Finding, Severity
+from ckptkit.model.tensor import NUMPY, PIECE_BYTES, Tensor
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_FLOATS = frozenset({"F16", "F32", "F64", "BF16"})
+
+
+class Values:
+    """What the values of one tensor are, found in one pass.
+
+    Attributes:
+        nans: Elements that are no number.
+        infinities: Elements that are infinite.
+        constant: Whether all elements have the same bits.
+        first: The first element, as a number.
+    """
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.nans = self.infinities = 0
+        self.constant = True
+        self.first = 0.0
+        start: np.ndarray[Any, Any] | None = None
+        for piece in tensor.pieces(PIECE_BYTES):
+            bits, numbers = _decoded(piece, tensor.dtype.name)
+            if start is None:
+                start, self.first = bits[:1], float(numbers[0])
+            self.constant = self.constant and bool((bits == start).all())
+            self._count(numbers)
+
+    def _count(self, numbers: "np.ndarray[Any, Any]") -> None:
+        import numpy as np
+
+        finite = np.isfinite(numbers)
+        if not finite.all():
+            nans = int(np.isnan(numbers).sum())
+            self.nans += nans
+            self.infinities += int((~finite).sum()) - nans
+
+
+def _decoded(piece: bytes, dtype: str) -> "tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]":
+    """Return the bits of a piece as unsigned integers, and its numbers."""
+    import numpy as np
+
+    stored = np.dtype(NUMPY[dtype])
+    bits = np.frombuffer(piece, f"<u{stored.itemsize}")
+    if dtype == "BF16":
+        return bits, (bits.astype("<u4") << 16).view("<f4")
+    return bits, bits.view(stored)
+
+
+def _looked_into(checkpoint: Checkpoint) -> Iterator[tuple[str, Tensor, Values]]:
+    """Yield each floating-point tensor that can be read, with its values; shared ones once."""
+    seen = set()
+    for name, tensor in checkpoint.tensors.items():
+        if tensor.dtype.name not in _FLOATS or not tensor.numel or tensor.identity in seen:
+            continue
+        seen.add(tensor.identity)
+        values = _values(tensor)
+        if values is not None:
+            yield name, tensor, values
+
+
+@cache
+def _values(tensor: Tensor) -> Values | None:
+    try:
+        return Values(tensor)
+    except CkptkitError:
+        return None  # the rules on placement and containers say what is wrong with its bytes
+
+
+def check_nan(checkpoint: Checkpoint) -> Iterator[Finding]:
+    """Report tensors that hold NaN."""
+    for name, tensor, values in _looked_into(checkpoint):
+        if values.nans:
+            message = f"{values.nans:,} of its {tensor.numel:,} elements are NaN"
+            yield Finding("CK601", Severity.WARNING, message, checkpoint.path, name)
+
+
+def check_infinite(checkpoint: Checkpoint) -> Iterator[Finding]:
+    """Report tensors that hold an infinity."""
+    for name, tensor, values in _looked_into(checkpoint):
+        if values.infinities:
+            message = f"{values.infinities:,} of its {tensor.numel:,} elements are infinite"
+            yield Finding("CK602", Severity.INFO, message, checkpoint.path, name)
+
+
+def check_constant(checkpoint: Checkpoint) -> Iterator[Finding]:
+    """Report matrices and kernels whose elements are all the same."""
+    for name, tensor, values in _looked_into(checkpoint):
+        if values.constant and tensor.numel > 1 and len(tensor.shape) > 1:
+            message = f"each of its {tensor.numel:,} elements is {values.first:g}"
+            yield Finding("CK603", Severity.INFO, message, checkpoint.path, name)
+
+
+def check_dtypes(checkpoint: Checkpoint) -> Iterator[Finding]:
+    """Report a model whose floating-point tensors are of several types."""
+    by_type: dict[str, list[str]] = {}
+    for name, tensor in checkpoint.tensors.items():
+        if tensor.dtype.name in _FLOATS:
+            by_type.setdefault(tensor.dtype.name, []).append(name)
+    if len(by_type) > 1:
+        shown = ", ".join(
+            f"{len(names):,} {dtype} ({names[0]} …)" for dtype, names in sorted(by_type.items())
+        )
+        yield Finding("CK604", Severity.INFO, f"tensors are of several types: {shown}", checkpoint.path)
+
+
+RULES = (
+    Rule(
+        "CK601",
+        "nan-in-weights",
+        Severity.WARNING,
+        0,
+        "A tensor holds NaN.",
+        "One NaN in a layer that is used makes every output NaN. A training that diverged saves it without a "
+        "word, and comparisons with NaN are false, so that the best checkpoint may be the broken one.",
+        "Take an earlier checkpoint. See whether the optimizer's state has NaN as well before training on.",
+        check=check_nan,
+        values=True,
+    ),
+    Rule(
+        "CK602",
+        "infinity-in-weights",
+        Severity.INFO,
+        0,
+        "A tensor holds an infinity.",
+        "Masks hold minus infinity on purpose. In a weight it is an overflow, often of a cast to float16.",
+        "If it is a weight, take an earlier checkpoint, or one in float32.",
+        check=check_infinite,
+        values=True,
+    ),
+    Rule(
+        "CK603",
+        "constant-tensor",
+        Severity.INFO,
+        0,
+        "All elements of a matrix or kernel are the same number.",
+        "A layer of zeros passes nothing on: it was never trained, or it was put there as a placeholder. "
+        "Some networks start a layer at zero on purpose.",
+        "See whether the layer was trained, and whether the file is the one that was meant.",
+        check=check_constant,
+        values=True,
+    ),
+    Rule(
+        "CK604",
+        "mixed-types",
+        Severity.INFO,
+        0,
+        "The floating-point tensors of a model are of several types.",
+        "Half-precision layers beside float32 ones are usual in mixed-precision training, and a surprise "
+        "elsewhere: outputs depend on where the types change.",
+        "Nothing, if it is meant.",
+        check=check_dtypes,
+    ),
+)
