@@ -1,7 +1,6 @@
 """CK60x: the values of weights, read one by one. These rules run where they are asked for, or at level 4."""
 
 from collections.abc import Iterator
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ckptkit.checks import Rule
@@ -59,48 +58,30 @@ def _decoded(piece: bytes, dtype: str) -> "tuple[np.ndarray[Any, Any], np.ndarra
     return bits, bits.view(stored)
 
 
-def _looked_into(checkpoint: Checkpoint) -> Iterator[tuple[str, Tensor, Values]]:
-    """Yield each floating-point tensor that can be read, with its values; shared ones once."""
+def check_values(checkpoint: Checkpoint) -> Iterator[Finding]:
+    """Report tensors that hold NaN (CK601) or an infinity (CK602), or one number throughout (CK603)."""
     seen = set()
     for name, tensor in checkpoint.tensors.items():
         if tensor.dtype.name not in _FLOATS or not tensor.numel or tensor.identity in seen:
             continue
         seen.add(tensor.identity)
-        values = _values(tensor)
-        if values is not None:
-            yield name, tensor, values
+        try:
+            values = Values(tensor)
+        except CkptkitError:
+            continue  # the rules on placement and containers say what is wrong with its bytes
+        yield from _findings(checkpoint.path, name, tensor, values)
 
 
-@cache
-def _values(tensor: Tensor) -> Values | None:
-    try:
-        return Values(tensor)
-    except CkptkitError:
-        return None  # the rules on placement and containers say what is wrong with its bytes
-
-
-def check_nan(checkpoint: Checkpoint) -> Iterator[Finding]:
-    """Report tensors that hold NaN."""
-    for name, tensor, values in _looked_into(checkpoint):
-        if values.nans:
-            message = f"{values.nans:,} of its {tensor.numel:,} elements are NaN"
-            yield Finding("CK601", Severity.WARNING, message, checkpoint.path, name)
-
-
-def check_infinite(checkpoint: Checkpoint) -> Iterator[Finding]:
-    """Report tensors that hold an infinity."""
-    for name, tensor, values in _looked_into(checkpoint):
-        if values.infinities:
-            message = f"{values.infinities:,} of its {tensor.numel:,} elements are infinite"
-            yield Finding("CK602", Severity.INFO, message, checkpoint.path, name)
-
-
-def check_constant(checkpoint: Checkpoint) -> Iterator[Finding]:
-    """Report matrices and kernels whose elements are all the same."""
-    for name, tensor, values in _looked_into(checkpoint):
-        if values.constant and tensor.numel > 1 and len(tensor.shape) > 1:
-            message = f"each of its {tensor.numel:,} elements is {values.first:g}"
-            yield Finding("CK603", Severity.INFO, message, checkpoint.path, name)
+def _findings(path: str, name: str, tensor: Tensor, values: Values) -> Iterator[Finding]:
+    total = f"{tensor.numel:,} elements"
+    if values.nans:
+        yield Finding("CK601", Severity.WARNING, f"{values.nans:,} of its {total} are NaN", path, name)
+    if values.infinities:
+        yield Finding(
+            "CK602", Severity.INFO, f"{values.infinities:,} of its {total} are infinite", path, name
+        )
+    if values.constant and tensor.numel > 1 and len(tensor.shape) > 1:
+        yield Finding("CK603", Severity.INFO, f"each of its {total} is {values.first:g}", path, name)
 
 
 def check_dtypes(checkpoint: Checkpoint) -> Iterator[Finding]:
@@ -126,7 +107,7 @@ RULES = (
         "One NaN in a layer that is used makes every output NaN. A training that diverged saves it without a "
         "word, and comparisons with NaN are false, so that the best checkpoint may be the broken one.",
         "Take an earlier checkpoint. See whether the optimizer's state has NaN as well before training on.",
-        check=check_nan,
+        check=check_values,
         values=True,
     ),
     Rule(
@@ -137,7 +118,6 @@ RULES = (
         "A tensor holds an infinity.",
         "Masks hold minus infinity on purpose. In a weight it is an overflow, often of a cast to float16.",
         "If it is a weight, take an earlier checkpoint, or one in float32.",
-        check=check_infinite,
         values=True,
     ),
     Rule(
@@ -149,7 +129,6 @@ RULES = (
         "A layer of zeros passes nothing on: it was never trained, or it was put there as a placeholder. "
         "Some networks start a layer at zero on purpose.",
         "See whether the layer was trained, and whether the file is the one that was meant.",
-        check=check_constant,
         values=True,
     ),
     Rule(
