@@ -1,7 +1,7 @@
 """Build the network of a checkpoint, with its weights."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ckptkit import checks, recovery
@@ -16,6 +16,7 @@ from ckptkit.model.architecture import Graph
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.manifest import carried
 from ckptkit.model.recovered import Hints
+from ckptkit.model.tensor import Tensor
 
 if TYPE_CHECKING:
     import torch
@@ -55,18 +56,48 @@ def load(
         CkptkitError: As `read`.
     """
     extras.require("torch", "loading a network")
-    from ckptkit.graph import torch_module
-    from ckptkit.graph.torch_tensors import state_dict
-
     checkpoint = read(path)
     refuse_unfit(checkpoint)
     refuse_damaged(checkpoint)
     graph = _graph(checkpoint, Hints(input_shape, tuple(assume)))
-    module = torch_module.empty(graph, spaces=checkpoint.spaces, order=checkpoint.tensors)
-    for name, problem in misfits(module.steps, checkpoint.tensors):
+    return built(checkpoint, graph, device, order=checkpoint.tensors, spaces=checkpoint.spaces)
+
+
+def built(
+    checkpoint: Checkpoint,
+    graph: Graph,
+    device: "str | torch.device",
+    *,
+    tensors: Mapping[str, Tensor] | None = None,
+    order: Iterable[str] = (),
+    spaces: Mapping[str, object] | None = None,
+) -> "GraphModule":
+    """Build a graph's module and fill it with a checkpoint's tensors.
+
+    Args:
+        checkpoint: What was read.
+        graph: Its network.
+        device: Where the parameters go.
+        tensors: Its tensors under the names of the graph; its own where left out.
+        order: Names in the order that the module's parameters shall have.
+        spaces: What `predict` goes by.
+
+    Returns:
+        The module in evaluation mode.
+
+    Raises:
+        ArchitectureError: A tensor does not fit.
+        IntegrityError: A tensor differs from the digest that a v2 source records.
+    """
+    from ckptkit.graph import torch_module
+    from ckptkit.graph.torch_tensors import state_dict
+
+    given = checkpoint.tensors if tensors is None else tensors
+    module = torch_module.empty(graph, spaces=spaces, order=order)
+    for name, problem in misfits(module.steps, given):
         raise ArchitectureError(f"tensor {name}: {problem}", where=checkpoint.path)
     values = state_dict(
-        checkpoint.tensors,
+        given,
         str(device),
         digests=bool(carried(checkpoint)),
         where=checkpoint.path,

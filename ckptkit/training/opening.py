@@ -5,16 +5,13 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from ckptkit import recovery
-from ckptkit.api.loading import refuse_damaged
+from ckptkit.api.loading import built, refuse_damaged
 from ckptkit.api.preparing import refuse_unfit
 from ckptkit.api.reading import PathLike, read
-from ckptkit.checks.view import restore_hint
 from ckptkit.errors import ArchitectureError, UsageError
 from ckptkit.graph.document import architecture_of
-from ckptkit.graph.shapes import misfits
 from ckptkit.model import extras
 from ckptkit.model.checkpoint import Checkpoint
-from ckptkit.model.manifest import carried
 from ckptkit.model.recovered import Hints, Recovered
 from ckptkit.model.torch_layout import DICT_V2
 from ckptkit.recovery.asteroids import NAME
@@ -200,25 +197,10 @@ def _merged(checkpoint: Checkpoint, found: Recovered, words: Mapping[str, object
 def _module(
     checkpoint: Checkpoint, names: Canonical, found: Recovered, device: "str | torch.device"
 ) -> "GraphModule":
-    from ckptkit.graph import torch_module
-    from ckptkit.graph.torch_tensors import state_dict
-
     # A bundle lists tensors by name. Optimizers know parameters by their place alone, so that the order of
     # parameters must be that of a network which was made anew.
     order = names.tensors if checkpoint.bundle is None else ()
-    module = torch_module.empty(graph_of(found), order=order)
-    for name, problem in misfits(module.steps, names.tensors):
-        raise ArchitectureError(f"tensor {name}: {problem}", where=checkpoint.path)
-    values = state_dict(
-        names.tensors,
-        str(device),
-        digests=bool(carried(checkpoint)),
-        where=checkpoint.path,
-        fix=restore_hint(checkpoint),
-    )
-    module.fill(values)
-    module.eval()
-    return module
+    return built(checkpoint, graph_of(found), device, tensors=names.tensors, order=order)
 
 
 def _of_form(checkpoint: Checkpoint, names: Canonical) -> Iterator[str]:
