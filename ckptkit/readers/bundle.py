@@ -125,12 +125,13 @@ def _rows(manifest: Row, field: str) -> Iterator[Row]:
 
 def _weights(found: Mapping[str, Found], manifest: Row) -> Iterator[tuple[str, tuple[str, object]]]:
     """Yield each safetensors file with its role and its header, or the error that it gives."""
-    roles = {row.get("path"): row.get("role") for row in _rows(manifest, "files")}
+    stated = ((row.get("path"), row.get("role")) for row in _rows(manifest, "files"))
+    roles = {path: role for path, role in stated if isinstance(path, str) and isinstance(role, str)}
     if not set(roles.values()) & set(_DEFAULT_FILES):
         roles = {path: role for role, path in _DEFAULT_FILES.items()}
     for path, one in found.items():
         role = roles.get(path)
-        if isinstance(role, str) and role in _DEFAULT_FILES and one.source is not None:
+        if role in _DEFAULT_FILES and one.source is not None:
             try:
                 yield path, (role, open_safetensors(one.source))
             except CkptkitError as error:

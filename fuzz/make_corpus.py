@@ -1,0 +1,116 @@
+"""Seeds of the fuzzing, taken from the fixtures: `python -m fuzz.make_corpus [FOLDER]`."""
+
+import io
+import json
+import pickle
+import sys
+import zipfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from ckptkit.errors import CkptkitError
+from ckptkit.model import ijson
+from ckptkit.storage.source import MemorySource
+from ckptkit.storage.torch_legacy import is_legacy
+from ckptkit.storage.zip import ZipArchive, is_zip
+from fuzz.targets import FIXTURES, TARGETS
+
+FOLDER = Path(__file__).resolve().parent
+CRASHERS = FOLDER / "crashers"
+MOST_BYTES = 24 << 10
+"""Larger fixtures make slow seeds, and have nothing that a smaller one lacks."""
+
+Seeds = Iterator[tuple[str, bytes]]
+
+
+def seeds(target: str) -> dict[str, bytes]:
+    """Return the seeds of a target by name: fixtures, and inputs that once broke it."""
+    made = {name: data for name, data in _SEEDS[target]() if 0 < len(data) <= MOST_BYTES}
+    crashers = CRASHERS / target
+    found = sorted(crashers.iterdir()) if crashers.is_dir() else ()
+    return {**made, **{f"crasher-{path.name}": path.read_bytes() for path in found}}
+
+
+def _fixtures(*suffixes: str) -> Seeds:
+    for path in sorted(FIXTURES.rglob("*")):
+        if path.is_file() and path.suffix in suffixes:
+            yield "-".join(path.relative_to(FIXTURES).parts), path.read_bytes()
+
+
+def _zips() -> Seeds:
+    yield from ((name, data) for name, data in _fixtures(".zip", ".pt", ".pth") if is_zip(data))
+
+
+def _small_zips() -> Seeds:
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        for wide in (False, True):
+            buffer = io.BytesIO()
+            with zipfile.ZipFile(buffer, "w", method) as archive:
+                for name in ("r/data", "r/ü"):
+                    with archive.open(zipfile.ZipInfo(name), "w", force_zip64=wide) as member:
+                        member.write(b"ab" * 20)
+            yield f"made-{method}-{wide}", buffer.getvalue()
+
+
+def _pickles() -> Seeds:
+    yield from _fixtures(".pkl", ".dill")
+    for name, data in _zips():
+        with suppress(CkptkitError):  # some fixtures are broken
+            archive = ZipArchive.open(MemorySource(data, name))
+            for member in archive.members:
+                if member.endswith(".pkl"):
+                    yield f"{name}-{member.replace('/', '-')}", archive.read(member, MOST_BYTES)
+    values = [None, True, 1, -(2**70), 1.5, "ü", b"\x00", [1, [2]], (1, 2, 3, 4), {"a": {1}}, frozenset({1})]
+    for protocol in range(6):
+        yield f"plain-{protocol}", pickle.dumps(values, protocol)
+
+
+def _legacy() -> Seeds:
+    yield from ((name, data) for name, data in _fixtures(".pt", ".pth") if is_legacy(data[:512]))
+
+
+def _manifests() -> Seeds:
+    yield from ((name, data) for name, data in _fixtures(".json") if name.endswith("ckpt.json"))
+
+
+def _data_members() -> Seeds:
+    for name, data in _zips():
+        with suppress(CkptkitError):
+            archive = ZipArchive.open(MemorySource(data, name))
+            if "data" in archive.members:
+                yield name, archive.read("data", MOST_BYTES)
+
+
+def _graphs() -> Seeds:
+    """Yield the architectures of manifests, and one small graph for each layer type."""
+    for name, data in _manifests():
+        document = ijson.examine(data).value
+        if isinstance(document, dict) and isinstance(document.get("architecture"), dict):
+            yield name, json.dumps(document["architecture"]).encode()
+
+
+_SEEDS = {
+    "pickle": _pickles,
+    "zip": lambda: (*_small_zips(), *_zips()),
+    "torch_zip": _zips,
+    "torch_legacy": _legacy,
+    "safetensors": lambda: _fixtures(".safetensors"),
+    "sb3_data": _data_members,
+    "manifest": _manifests,
+    "graph": _graphs,
+}
+
+
+def main(arguments: list[str]) -> None:
+    """Write the seeds of every target to a folder of its own."""
+    folder = Path(*arguments) if arguments else Path("out", "fuzz")
+    for target in TARGETS:
+        place = folder / target / "seeds"
+        place.mkdir(parents=True, exist_ok=True)
+        for name, data in seeds(target).items():
+            (place / name).write_bytes(data)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,166 @@
+"""What is fuzzed: one function a format, from bytes to whatever ckptkit makes of them.
+
+A target returns or raises `CkptkitError`; anything else that leaves it is a defect. None needs atheris, so
+that the replay of the seeds runs wherever the tests do.
+"""
+
+import atexit
+import hashlib
+import io
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from ckptkit import checks, readers, recovery
+from ckptkit.errors import UnreadableCheckpointError
+from ckptkit.graph.document import refuse_malformed
+from ckptkit.model import ijson
+from ckptkit.model.architecture import graph_from_json
+from ckptkit.model.checkpoint import Checkpoint
+from ckptkit.model.finding import Verdict
+from ckptkit.model.levels import RECONSTRUCTABLE
+from ckptkit.model.naming import state_dict
+from ckptkit.model.recovered import Hints
+from ckptkit.model.tensor import Storage, Tensor
+from ckptkit.model.tree import tensors_in
+from ckptkit.report.graph_mermaid import markdown
+from ckptkit.report.graph_outline import outline
+from ckptkit.report.graph_picture import Picture
+from ckptkit.report.graph_svg import svg
+from ckptkit.report.graph_text import lines
+from ckptkit.storage import pickles
+from ckptkit.storage.probe import Probe
+from ckptkit.storage.safetensors_file import open_safetensors
+from ckptkit.storage.source import MemorySource
+from ckptkit.storage.torch_storages import parse_id
+from ckptkit.storage.zip import ZipArchive
+from fuzz.mending import with_sums
+
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+LOOK_BYTES = 1 << 16
+"""Bytes of a tensor that are looked at; one may repeat its elements up to a GiB."""
+
+
+class MemoryProbe(Probe):
+    """A file that is in memory and has nothing beside it."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        self.path = Path("nowhere", name)
+        self.is_directory = False
+        self.__dict__["_file"] = MemorySource(data, name)
+
+
+def pickle(data: bytes) -> None:
+    """Read one pickle stream, which may name storages as torch's do."""
+
+    def storage(pid: object) -> object:
+        named = parse_id(pid, "data.pkl")
+        if named.nbytes > LOOK_BYTES:
+            raise UnreadableCheckpointError("is too large for a fuzzed storage")
+        return named.typed(Storage(MemorySource(bytes(named.nbytes), named.key), key=named.key))
+
+    found = pickles.load(data, where="data.pkl", persistent=storage)
+    for tensor in (state_dict(found.root) or {}).values():
+        _look(tensor)
+
+
+def zip_archive(data: bytes) -> None:
+    """Read every member of a zip archive, whatever its sums."""
+    for mended in (data, with_sums(data)):
+        archive = ZipArchive.open(MemorySource(mended, "x.zip"))
+        for name, member in archive.members.items():
+            if member.size <= 1 << 24:
+                archive.read(name, 1 << 24)
+
+
+def torch_zip(data: bytes) -> None:
+    """Read a torch zip or an SB3 zip as a checkpoint, whatever its sums."""
+    _looked_at(MemoryProbe(with_sums(data), "model.pt"))
+
+
+def torch_legacy(data: bytes) -> None:
+    """Read a file of torch before 1.6 as a checkpoint."""
+    _looked_at(MemoryProbe(data, "model.pt"))
+
+
+def sb3_data(data: bytes) -> None:
+    """Read an SB3 zip whose `data` is the input."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in _sb3_members().items():
+            archive.writestr(zipfile.ZipInfo(name), data if name == "data" else content)
+    _looked_at(MemoryProbe(buffer.getvalue(), "model.zip"))
+
+
+@cache
+def _sb3_members() -> dict[str, bytes]:
+    with zipfile.ZipFile(FIXTURES / "sb3" / "ppo" / "model.zip") as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def manifest(data: bytes) -> None:
+    """Read and check a bundle whose manifest is the input."""
+    folder = _bundle()
+    (folder / "ckpt.json").write_bytes(data)
+    (folder / "ckpt.json.sha256").write_text(f"{hashlib.sha256(data).hexdigest()}  ckpt.json\n")
+    _looked_at(Probe(folder), RECONSTRUCTABLE)
+
+
+@cache
+def _bundle() -> Path:
+    """Return a folder with the weights of a sound bundle, which goes when the process ends."""
+    folder = Path(tempfile.mkdtemp(prefix="ckptkit-fuzz-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    shutil.copytree(FIXTURES / "conformance" / "graph" / "bundle", folder, dirs_exist_ok=True)
+    return folder
+
+
+def graph(data: bytes) -> None:
+    """Read an `architecture` object and draw its graph."""
+    document = ijson.parse(data)
+    if not isinstance(document, dict):
+        return
+    refuse_malformed(document)
+    if isinstance(document.get("graph"), dict):
+        found = graph_from_json(document["graph"])
+        drawn = Picture("nowhere", "title", "subtitle", graph=found, outline=outline(found))
+        svg(drawn)
+        markdown(drawn)
+        list(lines(drawn, 80))
+
+
+def safetensors(data: bytes) -> None:
+    """Read a safetensors file."""
+    for tensor in open_safetensors(MemorySource(data, "model.safetensors")).tensors().values():
+        _look(tensor)
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "pickle": pickle,
+    "zip": zip_archive,
+    "torch_zip": torch_zip,
+    "torch_legacy": torch_legacy,
+    "safetensors": safetensors,
+    "sb3_data": sb3_data,
+    "manifest": manifest,
+    "graph": graph,
+}
+
+
+def _looked_at(probe: Probe, level: int = 1) -> None:
+    """Read a checkpoint, look at its tensors, check it and recover its network."""
+    checkpoint: Checkpoint = readers.find(probe).read(probe)
+    for tensor in (*checkpoint.tensors.values(), *tensors_in(checkpoint.training_state).values()):
+        _look(tensor)
+    checks.run(checkpoint, level)
+    if checkpoint.bundle is None and checkpoint.verdict is not Verdict.UNSAFE:
+        found = recovery.recover(checkpoint, Hints())
+        found.architecture()
+        found.report()
+
+
+def _look(tensor: Tensor) -> None:
+    next(tensor.pieces(LOOK_BYTES), b"")
