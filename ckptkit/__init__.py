@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ckptkit.version import SPEC_VERSION, __version__
 
 if TYPE_CHECKING:
+    from ckptkit import runs
     from ckptkit.api import (
         check_compatibility,
         convert,
@@ -51,6 +52,7 @@ __all__ = [
     "migrate",
     "read",
     "recover",
+    "runs",
     "save_for_training",
     "save_model_checkpoint",
     "scan",
@@ -79,6 +81,10 @@ def __getattr__(name: str) -> object:
         from ckptkit import api
 
         return getattr(api, name)
+    if name == "runs":
+        import importlib
+
+        return importlib.import_module("ckptkit.runs")
     if name in __all__:
         from ckptkit import training
 

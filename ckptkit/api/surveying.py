@@ -15,6 +15,7 @@ from ckptkit.errors import (
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.directory import Directory, Entry, Failure, Run
 from ckptkit.model.finding import Verdict
+from ckptkit.model.metrics import metrics
 from ckptkit.model.systems import step, system
 from ckptkit.storage.probe import Probe
 from ckptkit.storage.source import FileSource
@@ -87,6 +88,7 @@ def _entry(root: Path, path: Path, found: Checkpoint | CkptkitError) -> Entry:
         bytes=sum(file.source.size for file in found.files if file.role != "wrapper"),
         failure=_unsafe(found),
         notes=found.notes,
+        metrics=metrics(found.training_info),
     )
 
 

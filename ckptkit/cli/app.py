@@ -20,6 +20,7 @@ COMMANDS = {
     "diff": "Say in what two checkpoints differ.",
     "export": "Export a network to ONNX, without torch.",
     "recover": "Say which network SRC holds, how sure that is, and what is open.",
+    "runs": "Choose, rank, prune and publish the checkpoints of training runs.",
     "baseline": "Accept the findings of today, so that validate reports new ones alone.",
     "cache": "Say where results of earlier runs are kept, or remove them.",
     "rules": "List the rules that validate checks.",

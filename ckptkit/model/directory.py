@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from ckptkit.model.checkpoint import Note
@@ -43,6 +43,7 @@ class Entry:
         bytes: Size of its files together.
         failure: Why it cannot be used; None where it reads and is safe.
         notes: Facts that its reader left.
+        metrics: Numbers of its training info, by dotted name.
     """
 
     path: str
@@ -56,6 +57,7 @@ class Entry:
     bytes: int = 0
     failure: Failure | None = None
     notes: tuple[Note, ...] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def has_weights(self) -> bool:

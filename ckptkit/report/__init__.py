@@ -13,6 +13,7 @@ from ckptkit.model.difference import Difference
 from ckptkit.model.directory import Directory
 from ckptkit.model.migration import Migration
 from ckptkit.model.results import Export, Inspection, Receipt, Recovery, Report, Validation
+from ckptkit.model.runs import Artifact, Integrity, Retention, Selection
 from ckptkit.model.scanned import Scan, Scanned
 
 if TYPE_CHECKING:
@@ -245,6 +246,54 @@ def compatibility(found: Compatibility, form: str, *, color: bool = False) -> st
     from ckptkit.report.styled import render
 
     return render(lines(found), color=color)
+
+
+def selection(found: Selection, form: str, *, color: bool = False) -> str:
+    """Render what `runs list` or `runs select` found."""
+    if form == JSON:
+        from ckptkit.report import runs_json
+
+        return runs_json.selection(found)
+    from ckptkit.report import runs_text
+    from ckptkit.report.styled import render
+
+    return render(runs_text.selection(found), color=color)
+
+
+def retention(done: Retention, form: str, *, color: bool = False) -> str:
+    """Render what `runs prune` did."""
+    if form == JSON:
+        from ckptkit.report import runs_json
+
+        return runs_json.retention(done)
+    from ckptkit.report import runs_text
+    from ckptkit.report.styled import render
+
+    return render(runs_text.retention(done), color=color)
+
+
+def artifact(done: Artifact, form: str, *, color: bool = False) -> str:
+    """Render what `runs publish` did."""
+    if form == JSON:
+        from ckptkit.report import runs_json
+
+        return runs_json.artifact(done)
+    from ckptkit.report import runs_text
+    from ckptkit.report.styled import render
+
+    return render(runs_text.artifact(done), color=color)
+
+
+def integrity(done: Integrity, form: str, *, color: bool = False) -> str:
+    """Render what `runs verify` found."""
+    if form == JSON:
+        from ckptkit.report import runs_json
+
+        return runs_json.integrity(done)
+    from ckptkit.report import runs_text
+    from ckptkit.report.styled import render
+
+    return render(runs_text.integrity(done), color=color)
 
 
 def recovery(found: Recovery, form: str, *, color: bool = False) -> str:
