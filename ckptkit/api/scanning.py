@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 
-from ckptkit.api.reading import PathLike
 from ckptkit.checks.readable import check_expected_code, check_globals, check_unexpected_code
 from ckptkit.errors import CkptkitError, InaccessibleError, NotACheckpointError
 from ckptkit.model.checkpoint import Checkpoint
@@ -16,6 +15,7 @@ from ckptkit.storage.walk import Unlisted, every_file
 
 FEW = 256
 """Up to so many files one process is done before others have started."""
+PathLike = str | os.PathLike[str]
 TOGETHER = 16
 """Files that a process is given at once."""
 

@@ -49,22 +49,22 @@ def command(
     where one is unsafe or carries code that it should not; 2 where anything could not be read to its
     end, or nothing was scanned. What was found is shown in each case.
     """
-    from ckptkit import report
     from ckptkit.api.scanning import scan
+    from ckptkit.report import scan_forms
 
     chosen = form_of(form, output, FORMS)
     whole = (len(paths) == 1 and not Path(paths[0]).is_dir()) if full is None else full
     shown = wants_color(color, output)
 
     def told(one: "Scanned") -> None:
-        emit(report.scanned(one, full=whole, color=shown), None)
+        emit(scan_forms.scanned(one, full=whole, color=shown), None)
 
     streamed = chosen == "text" and not output
     done = scan(paths, jobs=jobs, told=told if streamed else None)
     if streamed:
-        emit(report.scan_end(done, color=shown), None)
+        emit(scan_forms.scan_end(done, color=shown), None)
     else:
-        emit(report.scan(done, chosen, full=whole, color=shown, root=_root(chosen)), output)
+        emit(scan_forms.scan(done, chosen, full=whole, color=shown, root=_root(chosen)), output)
     return exit_status(done)
 
 

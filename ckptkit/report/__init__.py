@@ -4,20 +4,20 @@ Every function here returns text that ends in a newline and prints nothing. `col
 form for people at a terminal; without it lines are plain, unwrapped and complete.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ckptkit.model.compatibility import Compatibility
-from ckptkit.model.difference import Difference
-from ckptkit.model.directory import Directory
-from ckptkit.model.migration import Migration
-from ckptkit.model.results import Export, Inspection, Receipt, Recovery, Report, Validation
-from ckptkit.model.runs import Artifact, Integrity, Retention, Selection
-from ckptkit.model.scanned import Scan, Scanned
-
 if TYPE_CHECKING:
     from ckptkit.checks import Rule
+    from ckptkit.model.compatibility import Compatibility
+    from ckptkit.model.difference import Difference
+    from ckptkit.model.directory import Directory
+    from ckptkit.model.migration import Migration
+    from ckptkit.model.results import Export, Inspection, Receipt, Recovery, Report, Validation
+    from ckptkit.model.runs import Artifact, Integrity, Retention, Selection
 
 JSON = "json"
 VALIDATION_FORMS = ("text", "json", "sarif", "junit", "github", "gitlab", "md", "html")
@@ -37,6 +37,7 @@ def inspections(found: Sequence[Inspection | Directory], form: str, *, color: bo
         from ckptkit.report import json_report
 
         return json_report.inspections(found)
+    from ckptkit.model.directory import Directory
     from ckptkit.report import directory_text, inspection_text
     from ckptkit.report.styled import render
 
@@ -141,44 +142,6 @@ def _for_programs(report: Report, form: str, root: Path | None) -> str:
             from ckptkit.report.validation_html import html
 
             return html(report, root)
-
-
-def scan(done: Scan, form: str, *, full: bool = False, color: bool = False, root: Path | None = None) -> str:
-    """Render what `scan` found.
-
-    Args:
-        done: What `scan` found.
-        form: `text`, `json` or `sarif`.
-        full: Whether text lists parts, allowed globals and code too.
-        color: Whether a terminal shows the text.
-        root: Folder from which SARIF names files.
-    """
-    if form == JSON:
-        from ckptkit.report import scan_json
-
-        return scan_json.scan(done)
-    if form == "sarif":
-        from ckptkit.report.sarif import sarif
-
-        return sarif(done.results, root)
-    parts = (scanned(one, full=full, color=color) for one in done.results)
-    return "".join(parts) + scan_end(done, color=color)
-
-
-def scanned(one: Scanned, *, full: bool = False, color: bool = False) -> str:
-    """Render one result of `scan` as text."""
-    from ckptkit.report.scan_text import result
-    from ckptkit.report.styled import render
-
-    return render(result(one, full=full), color=color)
-
-
-def scan_end(done: Scan, *, color: bool = False) -> str:
-    """Render what follows the results of `scan` as text: the counts."""
-    from ckptkit.report.scan_text import closing
-    from ckptkit.report.styled import render
-
-    return render(closing(done), color=color)
 
 
 def receipt(done: Receipt, form: str, *, color: bool = False, list_dropped: bool = False) -> str:
@@ -308,7 +271,7 @@ def recovery(found: Recovery, form: str, *, color: bool = False) -> str:
     return render(lines(found), color=color)
 
 
-def rules(known: "Sequence[Rule]", form: str, *, color: bool = False) -> str:
+def rules(known: Sequence[Rule], form: str, *, color: bool = False) -> str:
     """Render the list of rules."""
     if form == JSON:
         from ckptkit.report import json_report
@@ -320,7 +283,7 @@ def rules(known: "Sequence[Rule]", form: str, *, color: bool = False) -> str:
     return render(table(known), color=color)
 
 
-def explanation(rule: "Rule", form: str, *, color: bool = False) -> str:
+def explanation(rule: Rule, form: str, *, color: bool = False) -> str:
     """Render all that is said of one rule."""
     if form == JSON:
         from ckptkit.report import json_report

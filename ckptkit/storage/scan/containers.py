@@ -7,7 +7,6 @@ from ckptkit.errors import CkptkitError, LimitExceededError, NotACheckpointError
 from ckptkit.model.finding import Verdict
 from ckptkit.model.scanned import Part
 from ckptkit.model.source import Source
-from ckptkit.model.torch_layout import layout
 from ckptkit.storage.compressed import unwrap
 from ckptkit.storage.safetensors_file import open_safetensors
 from ckptkit.storage.sb3.data import MAX_BYTES
@@ -19,7 +18,6 @@ from ckptkit.storage.scan.streams import numpy_object, read_all, streams, text_s
 from ckptkit.storage.scan.tars import TarMembers
 from ckptkit.storage.scan.zips import head_of, recovered
 from ckptkit.storage.source import Window
-from ckptkit.storage.torch_contents import may_carry
 from ckptkit.storage.torch_file import TorchFile, from_legacy, from_zip, is_torch_zip
 from ckptkit.storage.zip import ZipArchive
 
@@ -160,6 +158,9 @@ def _torch_facts(file: TorchFile) -> Facts:
     facts = Facts()
     facts.found.take(file)
     if file.verdict is Verdict.CONTAINS_CODE:
+        from ckptkit.model.torch_layout import layout
+        from ckptkit.storage.torch_contents import may_carry
+
         facts.carries = may_carry(file, layout(file.root))
     return facts
 

@@ -10,7 +10,6 @@ from ckptkit.model.inert import GlobalUse
 from ckptkit.model.scanned import Part, gravest
 from ckptkit.storage.sb3.collected import Collected
 from ckptkit.storage.scan.streams import Streams
-from ckptkit.storage.torch_contents import only_objects
 
 _DILL = "dill"
 """Package whose pickles are made to carry code."""
@@ -38,6 +37,8 @@ class Facts:
             made.problem = made.problem or streams.problem
             for pickle in streams.pickles:
                 made.found.take(pickle)
+        from ckptkit.storage.torch_contents import only_objects
+
         made.carries = _by_dill(made.found.globals) or only_objects(tuple(made.found.code))
         return made
 

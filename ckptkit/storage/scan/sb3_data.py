@@ -3,14 +3,19 @@
 import base64
 import binascii
 import re
+from dataclasses import replace
+from functools import lru_cache
 
 from ckptkit.errors import CkptkitError, UnreadableCheckpointError
 from ckptkit.model import ijson
-from ckptkit.storage.pickles import examine
+from ckptkit.model.inert import GlobalUse
+from ckptkit.storage.pickles import Pickle, examine
 from ckptkit.storage.sb3.data import MAX_BYTES, SERIALIZED, decoded, is_cell
 from ckptkit.storage.scan.facts import Facts
 from ckptkit.storage.scan.streams import streams
 
+CACHED_BYTES = 1 << 16
+"""Cells up to this size are remembered."""
 _CELL = re.compile(rb'"' + re.escape(SERIALIZED).encode() + rb'"\s*:\s*"([A-Za-z0-9+/=]*+)"')
 
 
@@ -44,14 +49,35 @@ def _cell(value: object, place: str, name: str, facts: Facts) -> None:
     except CkptkitError as error:
         facts.problem = facts.problem or error
         return
-    one = examine(raw, where=place)
-    if one.problem is None and one.pickle.end == len(raw):
-        facts.found.take(one.pickle)
+    known = _whole(raw) if len(raw) <= CACHED_BYTES else None
+    if known is not None:
+        facts.found.take(_at(known, place))
         return
     several = streams(raw, place)
     for pickle in several.pickles:
         facts.found.take(pickle)
     facts.problem = facts.problem or several.problem or _behind(name)
+
+
+@lru_cache(maxsize=4096)
+def _whole(raw: bytes) -> Pickle | None:
+    """Return what a whole pickle names, without its value; None for any other bytes.
+
+    The zips of one run, and of one algorithm, have most of their cells in common.
+    """
+    one = examine(raw, where="")
+    whole = one.problem is None and one.pickle.end == len(raw)
+    return replace(one.pickle, root=None) if whole else None
+
+
+def _at(known: Pickle, place: str) -> Pickle:
+    """Return the facts of a pickle with the place where it lies."""
+    uses = tuple(
+        GlobalUse(use.module, use.name, place + use.where, use.offset, use.allowed, use.why)
+        for use in known.globals
+    )
+    code = tuple(replace(fact, where=place + fact.where) for fact in known.code)
+    return replace(known, globals=uses, code=code)
 
 
 def _behind(name: str) -> CkptkitError:
