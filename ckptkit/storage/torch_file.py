@@ -35,7 +35,7 @@ _VERSIONS = range(1, 11)
 _FORMAT_VERSIONS = ("1", "2")
 _ORDERS = {"little": False, "big": True}
 _SAVE_AGAIN = "load it with torch and save its state_dict() with torch.save"
-_KNOWN = {
+WRITTEN = {
     "data.pkl",
     "version",
     "byteorder",
@@ -44,6 +44,7 @@ _KNOWN = {
     ".data/serialization_id",
     "ckpt.sha256",
 }
+"""What torch writes beside storages, without the folder."""
 
 
 def is_torch_zip(archive: ZipArchive) -> bool:
@@ -98,10 +99,7 @@ def from_zip(archive: ZipArchive, *, where: str = "") -> TorchFile:
     _refuse_programs(archive, root)
     if f"{root}/data.pkl" not in archive.members:
         return _from_package(archive, root, where)
-    outside = next((name for name in archive.members if not name.startswith(f"{root}/")), None)
-    if outside:
-        raise _broken(archive, f"member {outside!r} lies outside the folder {root!r}")
-    facts = _container_facts(archive, root)
+    facts = container_facts(archive)
     storages = _Storages(archive, f"{root}/data/", big_endian=_ORDERS[str(facts["byteorder"] or "little")])
     pickle = _loaded(storages, f"{root}/data.pkl", where or "data.pkl")
     return TorchFile(
@@ -178,7 +176,17 @@ def _refuse_programs(archive: ZipArchive, root: str) -> None:
         )
 
 
-def _container_facts(archive: ZipArchive, root: str) -> dict[str, object]:
+def container_facts(archive: ZipArchive) -> dict[str, object]:
+    """Return what the small members of a saved object's archive say; see `from_zip`.
+
+    Raises:
+        UnreadableCheckpointError: A member is missing, malformed, or lies outside the folder.
+        UnknownVersionError: It is of a version that torch does not read either.
+    """
+    root = _root(archive)
+    outside = next((name for name in archive.members if not name.startswith(f"{root}/")), None)
+    if outside:
+        raise _broken(archive, f"member {outside!r} lies outside the folder {root!r}")
     names = ("version", ".format_version", "byteorder", ".storage_alignment", ".data/serialization_id")
     version, layout, order, alignment, _ = (_small(archive, f"{root}/{name}") for name in names)
     if version is None:
@@ -258,7 +266,7 @@ class _Storages:
             "unknown": tuple(
                 name
                 for name in rest
-                if not name.startswith(self.prefix) and name[len(root) + 1 :] not in _KNOWN
+                if not name.startswith(self.prefix) and name[len(root) + 1 :] not in WRITTEN
             ),
             "oversized": tuple(
                 self.prefix + key

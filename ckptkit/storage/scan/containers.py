@@ -11,14 +11,14 @@ from ckptkit.storage.compressed import unwrap
 from ckptkit.storage.safetensors_file import open_safetensors
 from ckptkit.storage.sb3.data import MAX_BYTES
 from ckptkit.storage.sb3.members import DATA, is_sb3
-from ckptkit.storage.scan import kinds
+from ckptkit.storage.scan import kinds, torch_zips
 from ckptkit.storage.scan.facts import Facts, part_of
 from ckptkit.storage.scan.sb3_data import cells
 from ckptkit.storage.scan.streams import numpy_object, read_all, streams, text_streams
 from ckptkit.storage.scan.tars import TarMembers
 from ckptkit.storage.scan.zips import head_of, recovered
 from ckptkit.storage.source import Window
-from ckptkit.storage.torch_file import TorchFile, from_legacy, from_zip, is_torch_zip
+from ckptkit.storage.torch_file import from_legacy, is_torch_zip
 from ckptkit.storage.zip import ZipArchive
 
 MAX_NESTED = 4
@@ -135,7 +135,7 @@ def _sb3_zip(look: Look, archive: ZipArchive, place: str) -> None:
 
 def _torch_zip(look: Look, archive: ZipArchive, place: str) -> None:
     try:
-        file = from_zip(archive, where=place)
+        found = torch_zips.read(archive, place)
     except CkptkitError as error:
         look.add(archive.source, place, "torch-zip", Facts(problem=error))
         at = len(look.parts)
@@ -143,10 +143,11 @@ def _torch_zip(look: Look, archive: ZipArchive, place: str) -> None:
         if any(_says(part, error) for part in look.parts[at:]):
             look.parts[at - 1] = replace(look.parts[at - 1], verdict=Verdict.DATA_ONLY, problem="", fix="")
         return
-    look.add(archive.source, place, file.container, _torch_facts(file))
-    for names in (file.facts.get("unknown"), file.facts.get("unreferenced")):
-        if isinstance(names, tuple):
-            _members(look, archive, place, map(str, names))
+    facts = Facts(carries=found.carries)
+    facts.found.take(found)
+    look.add(archive.source, place, found.container, facts)
+    if found.container == "torch-zip":
+        _members(look, archive, place, torch_zips.others(archive, found))
 
 
 def _says(part: Part, error: CkptkitError) -> bool:
@@ -154,20 +155,11 @@ def _says(part: Part, error: CkptkitError) -> bool:
     return bool(part.problem) and error.what.endswith(part.problem.rpartition(": ")[2])
 
 
-def _torch_facts(file: TorchFile) -> Facts:
-    facts = Facts()
-    facts.found.take(file)
-    if file.verdict is Verdict.CONTAINS_CODE:
-        from ckptkit.model.torch_layout import layout
-        from ckptkit.storage.torch_contents import may_carry
-
-        facts.carries = may_carry(file, layout(file.root))
-    return facts
-
-
 def _legacy(look: Look, source: Source, place: str) -> None:
     try:
-        facts = _torch_facts(from_legacy(source, where=place))
+        found = torch_zips.facts_of(from_legacy(source, where=place))
+        facts = Facts(carries=found.carries)
+        facts.found.take(found)
     except CkptkitError as error:
         data, _ = read_all(source)
         facts = Facts.of(streams(data, place or source.name, count=LEGACY_PICKLES))
