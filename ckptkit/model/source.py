@@ -20,3 +20,18 @@ class Source(Protocol):
         Raises:
             UnreadableCheckpointError: The range is not wholly inside the source.
         """
+
+
+def read_into(source: Source, offset: int, buffer: memoryview) -> None:
+    """Fill `buffer` with the bytes that start at `offset`.
+
+    A source may have a method `readinto(offset, buffer)` that does it without a copy on the way.
+
+    Raises:
+        UnreadableCheckpointError: The range is not wholly inside the source.
+    """
+    direct = getattr(source, "readinto", None)
+    if direct is not None:
+        direct(offset, buffer)
+    else:
+        buffer[:] = source.read(offset, len(buffer))

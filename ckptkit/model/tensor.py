@@ -1,11 +1,11 @@
 """Lazy tensors: where the bytes of a tensor lie, and how to read them in bounded pieces."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ckptkit.model.dtype import DType
-from ckptkit.model.source import Source
+from ckptkit.model.source import Source, read_into
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,6 +95,38 @@ class Tensor:
 
             for piece in gather(self, limit):
                 yield self._little(piece)
+
+    @property
+    def run(self) -> int | None:
+        """First byte of the logical bytes, where the storage has them in one run just so; else None."""
+        swapped = self.storage.big_endian and self.dtype.word > 1
+        return None if swapped or not self.is_contiguous else self.offset * self.dtype.itemsize
+
+    def pieces_in(self, take: Callable[[], memoryview]) -> Iterator[memoryview]:
+        """Yield the logical bytes as `pieces` does, each piece in a buffer of the caller's.
+
+        Args:
+            take: Gives the buffer of the next piece, all of one length; it may be the same each time.
+        """
+        first, total, at = self.run, self.nbytes, 0
+        while first is not None and at < total:
+            buffer = take()
+            piece = buffer[: total - at]
+            read_into(self.storage.source, first + at, piece)
+            at += len(piece)
+            yield piece
+        if first is None:
+            yield from self._gathered_in(take)
+
+    def _gathered_in(self, take: Callable[[], memoryview]) -> Iterator[memoryview]:
+        buffer, have = take(), 0
+        for piece in self.pieces(len(buffer)):
+            if have + len(piece) > len(buffer):
+                yield buffer[:have]
+                buffer, have = take(), 0
+            buffer[have : have + len(piece)] = piece
+            have += len(piece)
+        yield buffer[:have]
 
     def _runs(self, limit: int) -> Iterator[bytes]:
         step = max(limit // 16 * 16, 16)

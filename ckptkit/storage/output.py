@@ -8,28 +8,51 @@ from pathlib import Path
 
 _SEND_BYTES = 64 << 20
 """Written bytes are sent to the disk in runs of this size, so that little is left for the end."""
+_GATHER_BYTES = 64 << 10
+"""Pieces up to this size wait until there are `_HELD_BYTES` of them: a call of the system costs more."""
+_HELD_BYTES = 1 << 20
 
 
 class Output:
-    """A file that takes whole pieces, without a buffer of its own.
+    """A file that takes pieces in order; small ones are gathered.
 
-    A full disk shows in the write that meets it, and a write that the system cuts short goes on.
+    A full disk shows in the write that meets it, or in the next `flush`, and a write that the system
+    cuts short goes on.
+
+    Attributes:
+        size: Bytes that were given.
+        flushed: Bytes that are in the file.
     """
 
-    __slots__ = ("_raw", "size")
+    __slots__ = ("_held", "_raw", "flushed", "size")
 
     def __init__(self, raw: FileIO) -> None:
         self._raw = raw
-        self.size = 0
+        self._held = bytearray()
+        self.size = self.flushed = 0
 
-    def write(self, piece: bytes) -> None:
-        """Append `piece`."""
-        rest = memoryview(piece)
-        while rest:
-            rest = rest[self._raw.write(rest) :]
-        start = self.size // _SEND_BYTES
+    def write(self, piece: bytes | memoryview) -> None:
+        """Append `piece`; it may be changed afterwards."""
         self.size += len(piece)
-        runs = self.size // _SEND_BYTES - start
+        if len(piece) <= _GATHER_BYTES:
+            self._held += piece
+            if len(self._held) >= _HELD_BYTES:
+                self.flush()
+        else:
+            self.flush()
+            self._append(piece)
+
+    def flush(self) -> None:
+        """Bring what was gathered into the file."""
+        if self._held:
+            held, self._held = self._held, bytearray()
+            self._append(held)
+
+    def _append(self, piece: bytes | bytearray | memoryview) -> None:
+        self._put(piece)
+        start = self.flushed // _SEND_BYTES
+        self.flushed += len(piece)
+        runs = self.flushed // _SEND_BYTES - start
         if runs and hasattr(os, "posix_fadvise"):
             # For pages that are not on disk yet, Linux takes this advice as: begin to write them now.
             self._advise(start * _SEND_BYTES, runs * _SEND_BYTES)
@@ -38,23 +61,30 @@ class Output:
         with suppress(OSError):  # advice is no promise; some file systems take none
             os.posix_fadvise(self._raw.fileno(), offset, length, os.POSIX_FADV_DONTNEED)
 
-    def patch(self, offset: int, piece: bytes) -> None:
-        """Overwrite bytes that have been written already."""
-        self._raw.seek(offset)
+    def _put(self, piece: bytes | bytearray | memoryview) -> None:
         rest = memoryview(piece)
         while rest:
             rest = rest[self._raw.write(rest) :]
-        self._raw.seek(self.size)
+
+    def patch(self, offset: int, piece: bytes) -> None:
+        """Overwrite bytes that have been written already."""
+        self.flush()
+        self._raw.seek(offset)
+        self._put(piece)
+        self._raw.seek(self.flushed)
 
     def read(self, offset: int, length: int) -> bytes:
         """Return bytes that have been written; fewer than `length` at the end."""
-        self._raw.seek(offset)
-        data = self._raw.read(length)
-        self._raw.seek(self.size)
-        return data
+        self.flush()
+        return os.pread(self._raw.fileno(), length, offset)
+
+    def readinto(self, offset: int, buffer: memoryview) -> int:
+        """Read bytes that are in the file, beside a thread that writes; return how many."""
+        return os.preadv(self._raw.fileno(), [buffer], offset)
 
     def sync(self) -> None:
         """Bring everything to disk."""
+        self.flush()
         os.fsync(self._raw.fileno())
 
 

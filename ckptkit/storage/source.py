@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Self
 
 from ckptkit.errors import InaccessibleError, NotACheckpointError, UnreadableCheckpointError
-from ckptkit.model.source import Source
+from ckptkit.model.source import Source, read_into
 
 
 class FileSource:
@@ -50,12 +50,29 @@ class FileSource:
 
     def read(self, offset: int, length: int) -> bytes:
         """Return exactly `length` bytes at `offset`; see `model.source.Source`."""
-        check_range(self, offset, length)
+        if offset < 0 or length < 0 or offset + length > self.size:
+            check_range(self, offset, length)
         try:
             data = os.pread(self._descriptor, length, offset)
             return data if len(data) == length else self._read_rest(data, offset, length)
         except OSError as error:
             raise InaccessibleError(f"cannot be read: {error.strerror}", where=self.name) from error
+
+    def readinto(self, offset: int, buffer: memoryview) -> None:
+        """Fill `buffer` with the bytes at `offset`; see `model.source.read_into`."""
+        check_range(self, offset, len(buffer))
+        have = 0
+        try:
+            while have < len(buffer):
+                got = os.preadv(self._descriptor, [buffer[have:]], offset + have)
+                if not got:
+                    raise self._shorter()
+                have += got
+        except OSError as error:
+            raise InaccessibleError(f"cannot be read: {error.strerror}", where=self.name) from error
+
+    def _shorter(self) -> UnreadableCheckpointError:
+        return UnreadableCheckpointError("the file became shorter while it was read", where=self.name)
 
     def _read_rest(self, data: bytes, offset: int, length: int) -> bytes:
         """Finish a read that the system cut short (it returns at most 2 GiB at once)."""
@@ -64,7 +81,7 @@ class FileSource:
         while have < length:
             part = os.pread(self._descriptor, length - have, offset + have)
             if not part:
-                raise UnreadableCheckpointError("the file became shorter while it was read", where=self.name)
+                raise self._shorter()
             parts.append(part)
             have += len(part)
         return b"".join(parts)
@@ -98,6 +115,11 @@ class Window:
         """Return exactly `length` bytes at `offset`; see `model.source.Source`."""
         check_range(self, offset, length)
         return self._parent.read(self._start + offset, length)
+
+    def readinto(self, offset: int, buffer: memoryview) -> None:
+        """Fill `buffer` with the bytes at `offset`; see `model.source.read_into`."""
+        check_range(self, offset, len(buffer))
+        read_into(self._parent, self._start + offset, buffer)
 
 
 class MemorySource:

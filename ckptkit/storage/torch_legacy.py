@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from ckptkit.errors import CkptkitError, LimitExceededError, UnknownVersionError, UnreadableCheckpointError
 from ckptkit.model.inert import ClassRef
-from ckptkit.model.source import Source
+from ckptkit.model.source import Source, read_into
 from ckptkit.model.tensor import Storage
 from ckptkit.storage.pickles import Pickle, load
 from ckptkit.storage.pickles.torch_values import TypedStorage
@@ -162,6 +162,12 @@ class _Late:
         if self.window is None:
             raise UnreadableCheckpointError("read before the storages were found", where=self.name)
         return self.window.read(offset, length)
+
+    def readinto(self, offset: int, buffer: memoryview) -> None:
+        """Fill `buffer` with the bytes at `offset`; see `model.source.read_into`."""
+        if self.window is None:
+            raise UnreadableCheckpointError("read before the storages were found", where=self.name)
+        read_into(self.window, offset, buffer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,11 @@ class TorchSource:
         check_range(self, offset, length)
         return bytes(self._data[offset : offset + length])
 
+    def readinto(self, offset: int, buffer: memoryview) -> None:
+        """Fill `buffer` with the bytes at `offset`; see `model.source.read_into`."""
+        check_range(self, offset, len(buffer))
+        buffer[:] = self._data[offset : offset + len(buffer)]
+
 
 class Live:
     """Torch tensors as tensors of a checkpoint; those that are one view of one storage stay one."""

@@ -10,8 +10,10 @@ from typing import Self
 from ckptkit.errors import CkptkitError, ManifestError
 from ckptkit.model import manifest
 from ckptkit.model.checkpoint import Checkpoint, SourceFile
+from ckptkit.model.source import read_into
 
-_PIECE_BYTES = 1 << 20
+_PIECE_BYTES = 512 << 10
+"""Small enough to be still in the processor's cache when it is hashed."""
 
 
 def sources(checkpoint: Checkpoint) -> Iterator[Path]:
@@ -91,8 +93,11 @@ class Origin:
 
     def _hash(self, file: SourceFile) -> str:
         state, size = hashlib.sha256(), file.source.size
+        buffer = memoryview(bytearray(min(_PIECE_BYTES, size)))
         for at in range(0, size, _PIECE_BYTES):
             if self._stopped:
                 break
-            state.update(file.source.read(at, min(_PIECE_BYTES, size - at)))
+            piece = buffer[: size - at]
+            read_into(file.source, at, piece)
+            state.update(piece)
         return state.hexdigest()

@@ -4,7 +4,6 @@ The header's length, and with it the place of every tensor, follows from names, 
 alone; so it is written first and the tensors behind it in one pass.
 """
 
-import hashlib
 import json
 import struct
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from ckptkit.errors import LimitExceededError
 from ckptkit.storage.output import Output
 from ckptkit.storage.safetensors_file import MAX_HEADER_BYTES
-from ckptkit.writers.copying import BackgroundHash, Copy, copy
+from ckptkit.writers.copying import Copy, FileHash, Hashing, copy
 from ckptkit.writers.plan import Planned
 
 ALIGNMENT = 64
@@ -90,13 +89,13 @@ def write(output: Output, planned: Layout) -> WrittenFile:
         output: An empty file.
         planned: As `layout` returns it.
     """
-    whole = hashlib.sha256(planned.header)
     output.write(planned.header)
-    with BackgroundHash() as of_file, BackgroundHash() as of_tensor:
+    with FileHash(output) as whole:
+        with Hashing() as hashing:
 
-        def put(piece: bytes) -> None:
-            of_file.update(whole.update, piece)
-            output.write(piece)
+            def put(piece: bytes | memoryview) -> None:
+                output.write(piece)
+                whole.settle(output.size)
 
-        copies = [copy(tensor, put, of_tensor) for tensor, _ in planned.placed]
-    return WrittenFile(tuple(copies), planned.size, whole.hexdigest())
+            copies = [copy(tensor, put, hashing) for tensor, _ in planned.placed]
+        return WrittenFile(tuple(copies), planned.size, whole.sha256())

@@ -12,18 +12,15 @@ from ckptkit.model.tensor import Tensor
 from ckptkit.model.torch_tree import to_torch
 from ckptkit.storage.atomic import new_file
 from ckptkit.storage.canonical_zip import CONSTANTS, DIGEST, PICKLE, ROOT
-from ckptkit.storage.output import Output
 from ckptkit.version import SPEC_VERSION
 from ckptkit.writers import Writer, copying
 from ckptkit.writers.assembly import Stored, assemble, listed
-from ckptkit.writers.copying import BackgroundHash, Copy
+from ckptkit.writers.copying import Copy, FileHash, Hashing
 from ckptkit.writers.deployable import reach_described
 from ckptkit.writers.origin import Origin, sources
 from ckptkit.writers.plan import Plan, Planned, plan
 from ckptkit.writers.torch_pickle import TensorRef, dumps
 from ckptkit.writers.zip_out import ZipOut
-
-_PIECE_BYTES = 4 << 20
 
 
 def write(checkpoint: Checkpoint, target: Path, force: bool) -> Written:
@@ -43,9 +40,10 @@ def write(checkpoint: Checkpoint, target: Path, force: bool) -> Written:
     with (
         Origin(checkpoint) as origin,
         new_file(target, force=force, sources=sources(checkpoint)) as output,
+        FileHash(output) as whole,
     ):
         archive = ZipOut(output)
-        copies = _write_tensors(archive, output, owners)
+        copies = _write_tensors(archive, owners, whole)
         copying.verify(copies)
         stored = {(made.planned.role, made.planned.name): Stored(made.sha256) for made in copies}
         tensors = listed(checkpoint, planned, stored)
@@ -56,19 +54,16 @@ def write(checkpoint: Checkpoint, target: Path, force: bool) -> Written:
         for name, data in members.items():
             archive.add(ROOT + name, data)
         archive.end()
-        file = (target.name, output.size, _sha256(output))
+        file = (target.name, output.size, whole.sha256())
     return bundle.written(target, [file])
 
 
-def _write_tensors(archive: ZipOut, output: Output, owners: tuple[Planned, ...]) -> list[Copy]:
-    copies = []
-    with BackgroundHash() as hashes:
-        for number, planned in enumerate(owners):
-            archive.begin(f"{ROOT}data/{number}", planned.tensor.nbytes)
-            copies.append(copying.copy(planned, output.write, hashes, crc=True))
-    for number, made in enumerate(copies):
-        archive.patch(number, made.crc32)
-    return copies
+def _write_tensors(archive: ZipOut, owners: tuple[Planned, ...], whole: FileHash) -> list[Copy]:
+    with Hashing() as hashing:
+        return [
+            archive.add_tensor(f"{ROOT}data/{number}", planned, hashing, whole.settle)
+            for number, planned in enumerate(owners)
+        ]
 
 
 def _root(
@@ -94,13 +89,6 @@ def _root(
     if checkpoint.training_state is not None:
         root["training_state"] = to_torch(checkpoint.training_state, ref)
     return root | {"ckpt": manifest}
-
-
-def _sha256(output: Output) -> str:
-    state = hashlib.sha256()
-    for at in range(0, output.size, _PIECE_BYTES):
-        state.update(output.read(at, _PIECE_BYTES))
-    return state.hexdigest()
 
 
 WRITER = Writer("v2", "one file: a versioned torch dict with its manifest inside", write, reach_described)

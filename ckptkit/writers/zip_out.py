@@ -1,15 +1,21 @@
 """A zip archive of stored members, written in one pass.
 
-A member's CRC stands in front of its bytes and is known behind them; so each local header is
-written twice, the second time over the first.
+A member's CRC stands in front of its bytes. Where no zip that they come from states it, it is known
+behind them only; then the local header is written twice, the second time over the first.
 """
 
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
 
 from ckptkit.storage.canonical_zip import Placed, directory, local_header
 from ckptkit.storage.output import Output
 from ckptkit.storage.zip.layout import FULL32
+from ckptkit.writers.copying import Copy, Hashing, copy, recorded_crc32
+from ckptkit.writers.plan import Planned
+
+Settled = Callable[[int], None]
+"""Told up to where the output will not change any more."""
 
 
 class ZipOut:
@@ -49,6 +55,34 @@ class ZipOut:
         """Write a member whose contents are at hand."""
         self.begin(name, len(data), zlib.crc32(data))
         self._output.write(data)
+
+    def add_tensor(
+        self, name: str, planned: Planned, hashing: Hashing, settled: Settled = lambda _: None
+    ) -> Copy:
+        """Write a member that is a tensor's logical bytes; the caller is to `verify` the copies.
+
+        Args:
+            name: With the root folder.
+            planned: The tensor.
+            hashing: Hashes it.
+            settled: Told up to where the output will not change any more.
+        """
+        tensor, output = planned.tensor, self._output
+        known = recorded_crc32(tensor)
+
+        def write(piece: bytes | memoryview) -> None:
+            output.write(piece)
+            if known is not None:
+                settled(output.size)
+
+        number = self.begin(name, tensor.nbytes, known or 0)
+        made = copy(planned, write, hashing, crc=known is None)
+        if known is not None:
+            made.crc32 = known
+        elif tensor.nbytes:
+            self.patch(number, made.crc32)
+        settled(output.size)
+        return made
 
     def patch(self, number: int, crc32: int) -> None:
         """State the CRC of a member that has been written."""

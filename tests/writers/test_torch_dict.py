@@ -177,10 +177,10 @@ def test_a_sparse_storage_over_four_gigabytes(tmp_path: Path) -> None:
     with create(path) as output:
         archive = ZipOut(output)
         archive.begin("archive/data/0", size)
-        start = output.size
-        output._raw.truncate(start + size)
-        output._raw.seek(start + size)
-        output.size = start + size
+        output.flush()
+        output.size = output.flushed = output.size + size
+        output._raw.truncate(output.size)
+        output._raw.seek(output.size)
         archive.add("archive/version", b"3\n")
         archive.end()
     read = ZipArchive.open(FileSource(path))

@@ -1,5 +1,6 @@
 """Bytes of one member: stored ones are windows, deflated ones are inflated piece by piece."""
 
+import threading
 import zlib
 from dataclasses import dataclass
 
@@ -40,28 +41,43 @@ class StoredSource:
     """A stored member.
 
     Reads that follow each other from the first byte to the last are checked against the CRC at
-    no further cost; `verify` reads what it must.
+    no further cost; `verify` reads what it must. Threads may read it at the same time.
+
+    Attributes:
+        crc32: What the archive states; no promise until `verify` has returned.
     """
 
-    __slots__ = ("_crc", "_expected", "_passed", "_window", "name", "size")
+    __slots__ = ("_crc", "_lock", "_passed", "_window", "crc32", "name", "size")
 
     def __init__(self, archive: Source, member: Member) -> None:
         self.name = f"{archive.name}:{member.name}"
         self._window = Window(archive, member.offset, member.size, self.name)
         self.size = member.size
-        self._expected, self._crc, self._passed = member.crc32, 0, 0
+        self.crc32, self._crc, self._passed = member.crc32, 0, 0
+        self._lock = threading.Lock()
 
     def read(self, offset: int, length: int) -> bytes:
         """Return exactly `length` bytes at `offset`; see `model.source.Source`."""
         data = self._window.read(offset, length)
-        if offset == self._passed and length:
-            self._passed += length
+        self._count(offset, data)
+        return data
+
+    def readinto(self, offset: int, buffer: memoryview) -> None:
+        """Fill `buffer` with the bytes at `offset`; see `model.source.read_into`."""
+        self._window.readinto(offset, buffer)
+        self._count(offset, buffer)
+
+    def _count(self, offset: int, data: bytes | memoryview) -> None:
+        """Go on computing the CRC where `data` is what comes next."""
+        with self._lock:
+            if offset != self._passed or not data:
+                return
+            self._passed += len(data)
             self._crc = zlib.crc32(data, self._crc)
-            if self._passed == self.size and self._crc != self._expected:
+            if self._passed == self.size and self._crc != self.crc32:
                 self._passed = 0
                 self._crc = 0
                 refuse("bytes do not match the CRC of the zip member: corrupt", self.name)
-        return data
 
     def verify(self) -> None:
         """Check the CRC, unless reads have done so.
@@ -77,10 +93,10 @@ class InflatedSource:
     """A deflated member, inflated as it is read, in constant memory.
 
     The first read inflates all of it once: length and CRC are checked before any byte is given
-    out, and places are marked from which later reads start.
+    out, and places are marked from which later reads start. Threads take turns.
     """
 
-    __slots__ = ("_live", "_marks", "_member", "_packed", "name", "size")
+    __slots__ = ("_live", "_lock", "_marks", "_member", "_packed", "name", "size")
 
     def __init__(self, archive: Source, member: Member) -> None:
         self.name = f"{archive.name}:{member.name}"
@@ -88,17 +104,19 @@ class InflatedSource:
         self._member, self.size = member, member.size
         self._marks: list[_Inflater] = []
         self._live: _Inflater | None = None
+        self._lock = threading.RLock()
 
     def read(self, offset: int, length: int) -> bytes:
         """Return exactly `length` bytes at `offset`; see `model.source.Source`."""
         check_range(self, offset, length)
-        self.verify()
-        stream = self._stream_at(offset)
-        parts, have = [], 0
-        while have < length:
-            parts.append(stream.next(length - have))
-            have += len(parts[-1])
-        return b"".join(parts)
+        with self._lock:
+            self.verify()
+            stream = self._stream_at(offset)
+            parts, have = [], 0
+            while have < length:
+                parts.append(stream.next(length - have))
+                have += len(parts[-1])
+            return b"".join(parts)
 
     def _stream_at(self, offset: int) -> "_Inflater":
         """Return a stream at `offset`: the last read's where that is nearest, else from a mark."""
@@ -119,8 +137,11 @@ class InflatedSource:
         Raises:
             UnreadableCheckpointError: The stream is broken, or is not what the directory says.
         """
-        if self._marks:
-            return
+        with self._lock:
+            if not self._marks:
+                self._marks = self._verified()
+
+    def _verified(self) -> "list[_Inflater]":
         stream, crc = _Inflater(self._packed), 0
         marks = [stream.copy()]
         while piece := stream.next(PIECE_BYTES):
@@ -133,7 +154,7 @@ class InflatedSource:
             refuse(f"inflates to {stream.produced} bytes and the zip states {self.size}", self.name)
         if crc != self._member.crc32:
             refuse("bytes do not match the CRC of the zip member: corrupt", self.name)
-        self._marks = marks
+        return marks
 
 
 class _Inflater:

@@ -15,7 +15,7 @@ from ckptkit.model.tree import tensors_in
 from ckptkit.storage.canonical_zip import CONSTANTS, PICKLE, ROOT, Placed, directory, local_header
 from ckptkit.storage.output import Output
 from ckptkit.writers import copying
-from ckptkit.writers.copying import BackgroundHash, Copy
+from ckptkit.writers.copying import Copy, Hashing
 from ckptkit.writers.plan import Planned
 from ckptkit.writers.torch_pickle import TensorRef, dumps
 from ckptkit.writers.zip_out import ZipOut
@@ -82,7 +82,7 @@ class _Section(Output):
     def __init__(self, outer: Output) -> None:
         self._outer, self._base, self.size = outer, outer.size, 0
 
-    def write(self, piece: bytes) -> None:
+    def write(self, piece: bytes | memoryview) -> None:
         self._outer.write(piece)
         self.size += len(piece)
 
@@ -121,13 +121,12 @@ class Archive:
         """Write a `.pth` member."""
         number = self.zip.begin(name, member.size)
         section = _Section(self.output)
-        inner, copies = ZipOut(section), []
-        with BackgroundHash() as hashes:
-            for i, planned in enumerate(member.owners):
-                inner.begin(f"{ROOT}data/{i}", planned.tensor.nbytes)
-                copies.append(copying.copy(planned, section.write, hashes, crc=True))
-        for i, made in enumerate(copies):
-            inner.patch(i, made.crc32)
+        inner = ZipOut(section)
+        with Hashing() as hashing:
+            copies = [
+                inner.add_tensor(f"{ROOT}data/{i}", planned, hashing)
+                for i, planned in enumerate(member.owners)
+            ]
         for part, data in {PICKLE: member.pickle, **CONSTANTS}.items():
             inner.add(ROOT + part, data)
         inner.end()
