@@ -5,8 +5,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ckptkit.checks import Rule
-from ckptkit.checks.view import bundle_of, file_entries, manifest_of, member_place, shortened, tensor_entries
+from ckptkit.checks.view import (
+    TensorEntry,
+    bundle_of,
+    file_entries,
+    manifest_of,
+    member_place,
+    shortened,
+    tensor_entries,
+)
 from ckptkit.errors import CkptkitError
+from ckptkit.layers.onnx_scope import ELEMENTS
 from ckptkit.model.architecture import Graph
 from ckptkit.model.bundle import MemberFacts
 from ckptkit.model.checkpoint import Checkpoint
@@ -15,11 +24,14 @@ from ckptkit.model.manifest import MODEL
 
 if TYPE_CHECKING:
     import onnx
+    from google.protobuf.message import Message
 
 GRAPH_ROLE = "graph"
 MAX_BYTES = 64 << 20
 """A graph without its weights is far smaller."""
 CONTENT_DIGEST = "ckptkit.content_digest"
+_OUTSIDE_FIELDS = {"name", "doc_string", "dims", "data_type", "data_location", "external_data"}
+"""What a tensor with its data in a file has set; bytes beside them would give it two readings."""
 AGAIN = "ckptkit export onnx BUNDLE writes it anew"
 
 
@@ -78,47 +90,62 @@ def _stale(checkpoint: Checkpoint, model: "onnx.ModelProto", place: str) -> Iter
 
 
 def _external(checkpoint: Checkpoint, model: "onnx.ModelProto") -> Iterator[tuple[str, str]]:
-    """Yield each initializer that is not exactly the bundle's tensor of its name."""
+    """Yield each tensor of the model that is not exactly the bundle's tensor of its name."""
     weights = {entry.path for entry in file_entries(checkpoint) if entry.role == MODEL}
-    tensors = {
-        entry.name: (entry.file, entry.offset, entry.nbytes)
-        for entry in tensor_entries(checkpoint)
-        if entry.file in weights
-    }
+    tensors = {entry.name: entry for entry in tensor_entries(checkpoint) if entry.file in weights}
     for tensor in model.graph.initializer:
         known = tensors.get(tensor.name)
         if tensor.data_location == tensor.EXTERNAL:
             yield from _misplaced(tensor, known)
-        elif known is not None and known[2]:
+        elif known is not None and known.nbytes:
             yield tensor.name, "holds bytes of its own instead of the bundle's tensor"
-    for tensor in _inner(model.graph):
+    rest = type(model)()
+    rest.CopyFrom(model)
+    del rest.graph.initializer[:]
+    for tensor in _tensors(rest):
         if tensor.data_location == tensor.EXTERNAL:
             yield from _misplaced(tensor, None)
 
 
-def _misplaced(
-    tensor: "onnx.TensorProto", known: tuple[str, int | None, int | None] | None
-) -> Iterator[tuple[str, str]]:
-    stated = {entry.key: entry.value for entry in tensor.external_data}
-    where = f"{stated.get('location')!r}, bytes {stated.get('offset')} and {stated.get('length')} on"
+def _misplaced(tensor: "onnx.TensorProto", known: TensorEntry | None) -> Iterator[tuple[str, str]]:
+    stated = [(entry.key, entry.value) for entry in tensor.external_data]
+    last = dict(stated)
+    where = f"{last.get('location')!r}, bytes {last.get('offset')} and {last.get('length')} on"
     if known is None:
         yield tensor.name, f"takes its data from {where}, and is no tensor of this bundle"
         return
-    file, offset, nbytes = known
-    if stated != {"location": file, "offset": str(offset), "length": str(nbytes)}:
-        yield tensor.name, f"takes its data from {where}; it lies in {file!r}, bytes {offset} and {nbytes} on"
+    wanted = {"location": known.file, "offset": str(known.offset), "length": str(known.nbytes)}
+    if last != wanted:
+        place = f"{known.file!r}, bytes {known.offset} and {known.nbytes} on"
+        yield tensor.name, f"takes its data from {where}; it lies in {place}"
+    elif len(stated) > len(last):  # readers differ in which one they take
+        yield tensor.name, "states twice where its data lies"
+    elif inside := {field.name for field, _ in tensor.ListFields()} - _OUTSIDE_FIELDS:
+        yield tensor.name, f"has {', '.join(sorted(inside))} beside its data outside"
+    elif tuple(tensor.dims) != known.shape or tensor.data_type != _element(tensor, known.dtype):
+        shown = f"{known.dtype} {list(known.shape)}"
+        yield tensor.name, f"reads the bundle's {shown} as type {tensor.data_type} {list(tensor.dims)}"
 
 
-def _inner(graph: "onnx.GraphProto") -> Iterator["onnx.TensorProto"]:
-    """Yield every tensor of a graph that is no initializer of its own."""
-    for sparse in graph.sparse_initializer:
-        yield from (sparse.values, sparse.indices)
-    for node in graph.node:
-        for attribute in node.attribute:
-            yield from ([attribute.t] if attribute.HasField("t") else attribute.tensors)
-            for inner in [attribute.g] if attribute.HasField("g") else attribute.graphs:
-                yield from inner.initializer
-                yield from _inner(inner)
+def _element(tensor: "onnx.TensorProto", dtype: str) -> int:
+    """Return ONNX's number for an element type; 0, its `UNDEFINED`, for one that it lacks."""
+    name = ELEMENTS.get(dtype)
+    return int(tensor.DataType.Value(name)) if name else 0
+
+
+def _tensors(message: "Message") -> Iterator["onnx.TensorProto"]:
+    """Yield every tensor in a part of a model: in subgraphs, attributes and functions too."""
+    from onnx import TensorProto
+
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        # Not `isinstance`: a repeated field is a list of its own kind.
+        for inner in [value] if hasattr(value, "ListFields") else value:
+            if isinstance(inner, TensorProto):
+                yield inner
+            else:
+                yield from _tensors(inner)
 
 
 def _invalid(path: Path) -> str:

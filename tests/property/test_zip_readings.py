@@ -107,8 +107,9 @@ def tensors(value: object, place: str = "") -> Iterator[tuple[str, object]]:
         case Tensor() | torch.Tensor() | Instance():
             yield place, value
         case dict():
-            for key, item in value.items():
-                yield from tensors(item, f"{place}/{key!r}")
+            for number, (key, item) in enumerate(value.items()):
+                name = repr(key) if isinstance(key, str | int) else f"entry {number}"
+                yield from tensors(item, f"{place}/{name}")
         case list() | tuple():
             for number, item in enumerate(value):
                 yield from tensors(item, f"{place}/{number}")
