@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ckptkit.api.configuring import settings
     from ckptkit.api.converting import convert
     from ckptkit.api.exporting import OwnModule, export_onnx
-    from ckptkit.api.inspecting import inspect
+    from ckptkit.api.inspecting import inspect, inspect_each
     from ckptkit.api.loading import load
     from ckptkit.api.migrating import migrate
     from ckptkit.api.part_loading import load_parts
@@ -35,6 +35,7 @@ __all__ = [
     "export_onnx",
     "find",
     "inspect",
+    "inspect_each",
     "load",
     "load_parts",
     "migrate",
@@ -57,6 +58,7 @@ _MODULES = {
     "export_onnx": "exporting",
     "find": "reading",
     "inspect": "inspecting",
+    "inspect_each": "inspecting",
     "load": "loading",
     "load_parts": "part_loading",
     "migrate": "migrating",

@@ -60,13 +60,6 @@ class Cached:
         if self.cache is not None and not result.incomplete:
             self.cache.put(str(path), stamp(path, settled=True), _rendered(result))
 
-    def check(self, path: Path) -> Validation | None:
-        """Return the result of a path, and remember it; None where it is no checkpoint."""
-        result = check_path(path, self.how)
-        if result is not None:
-            self.keep(path, result)
-        return result
-
 
 def check_path(path: Path, how: How) -> Validation | None:
     """Return the result of a path; None where it is no checkpoint."""

@@ -1,11 +1,13 @@
 """Say what a checkpoint is and holds."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 from ckptkit import checks, recovery
 from ckptkit.api.reading import PathLike, level_of, read
-from ckptkit.errors import UnknownVersionError
+from ckptkit.api.spreading import Known, each
+from ckptkit.errors import CkptkitError, UnknownVersionError
 from ckptkit.model import levels
 from ckptkit.model.checkpoint import Checkpoint, Note
 from ckptkit.model.finding import Severity, Verdict
@@ -63,6 +65,37 @@ def inspect(
         dropped=checkpoint.dropped,
         notes=checkpoint.notes + tuple(Note("finding", f"{e.code} {e.message}", e.location) for e in errors),
     )
+
+
+def inspect_each(
+    paths: Iterable[PathLike | Known[Inspection | CkptkitError]],
+    *,
+    input_shape: tuple[int, ...] | None = None,
+    assume: Sequence[str] = (),
+    jobs: int = 1,
+) -> Iterator[Inspection | CkptkitError]:
+    """Say of each checkpoint what it is and holds, in the order of the paths, or why that cannot be said.
+
+    Args:
+        paths: Checkpoints and bundles; directories of them are not searched. What is known of one already
+            may stand in its place.
+        input_shape: As for `inspect`.
+        assume: As for `inspect`.
+        jobs: Processes to use, which import the calling program anew (it needs its `__main__` guard); 0
+            for one a core where there are many checkpoints.
+    """
+    work = partial(_inspected, input_shape=input_shape, assume=tuple(assume))
+    for _, found in each(work, paths, jobs):
+        yield found
+
+
+def _inspected(
+    path: PathLike, *, input_shape: tuple[int, ...] | None, assume: Sequence[str]
+) -> Inspection | CkptkitError:
+    try:
+        return inspect(path, input_shape=input_shape, assume=assume)
+    except CkptkitError as error:
+        return error
 
 
 def _architecture(checkpoint: Checkpoint, hints: Hints) -> tuple[object, object]:

@@ -4,14 +4,15 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from itertools import chain, islice
+from functools import partial
 from pathlib import Path
 
 from ckptkit.api.baselining import apply_baseline
-from ckptkit.api.caching import Cached, uncached
+from ckptkit.api.caching import Cached, check_path, uncached
 from ckptkit.api.checking import check, unread
 from ckptkit.api.reading import PathLike, is_checkpoint
 from ckptkit.api.selecting import Selection
+from ckptkit.api.spreading import Known, each
 from ckptkit.errors import CkptkitError, NotACheckpointError
 from ckptkit.model.results import Report, Validation
 from ckptkit.model.settings import Settings
@@ -19,8 +20,6 @@ from ckptkit.storage.probe import Probe
 from ckptkit.storage.walk import candidates
 
 Told = Callable[[Validation], None]
-FEW = 64
-"""Up to so many checkpoints one process is done before others have started."""
 
 
 def validate(  # noqa: PLR0913 -- keywords, each with a default
@@ -96,15 +95,13 @@ def _checked(path: PathLike, known: Settings, jobs: int, *, cache: bool) -> Iter
 
 
 def _all(found: Iterator[Path], cached: Cached, jobs: int) -> Iterator[Validation]:
-    """Yield the results in the order of the paths: here while they are few, else in processes."""
-    first = list(islice(found, FEW))
-    count = jobs or os.cpu_count() or 1
-    if count == 1 or (len(first) < FEW and not jobs):
-        for path in chain(first, found):
-            result = cached.find(path) or cached.check(path)
-            if result is not None:
-                yield result
-        return
-    from ckptkit.api.checking_many import in_order
-
-    yield from in_order(chain(first, found), cached, count)
+    """Yield the results in the order of the paths, and remember those that were not known."""
+    items: Iterator[Path | Known[Validation | None]] = (
+        path if (known := cached.find(path)) is None else Known(known) for path in found
+    )
+    for path, result in each(partial(check_path, how=cached.how), items, jobs):
+        if result is None:
+            continue
+        if path is not None:
+            cached.keep(path, result)
+        yield result

@@ -1,6 +1,9 @@
 """`ckptkit inspect`."""
 
-from typing import Any
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +14,9 @@ from ckptkit.errors import CkptkitError, NotACheckpointError, UsageError
 from ckptkit.model.directory import Directory
 from ckptkit.model.finding import Verdict
 from ckptkit.model.results import Inspection
+
+if TYPE_CHECKING:
+    from ckptkit.api.spreading import Known
 
 PICTURES = ("svg", "md")
 NOT_CLEAN = frozenset({Verdict.UNSAFE, Verdict.MALFORMED, Verdict.UNSUPPORTED})
@@ -58,11 +64,11 @@ def command(
     chosen = form_of(form, output, ("json", *PICTURES))
     if chosen in PICTURES and not graph:
         raise UsageError(f"{chosen} is the form of a picture", fix="draw the network with --graph")
-    for path in paths:
-        if each or not _is_directory_of_checkpoints(path):
-            status = max(status, _inspect(path, found, input_shape=input_shape, assume=assume))
+    for searched, group in groupby(paths, lambda path: not each and _is_directory_of_checkpoints(path)):
+        if searched:
+            status = max([status, *(_survey(path, found) for path in group)])
         else:
-            status = max(status, _survey(path, found))
+            status = max(status, _inspect(group, found, input_shape=input_shape, assume=assume))
     if chosen == "svg" and len(found) > 1:
         raise UsageError(f"one svg holds one network, and there are {len(found)} here", fix="name one PATH")
     if found or chosen == "json":
@@ -101,23 +107,34 @@ def _survey(path: str, found: list[Inspection | Directory]) -> int:
     return 0
 
 
-def _inspect(path: str, found: list[Inspection | Directory], **hints: Any) -> int:
-    """Add what is at `path` to `found`; say what cannot be read and return the status for it."""
+def _inspect(paths: Iterable[str], found: list[Inspection | Directory], **hints: Any) -> int:
+    """Add what is at `paths` to `found`; say what cannot be read and return the status for it."""
     from ckptkit import api
 
     status = 0
-    try:
-        candidates = list(api.find(path))
-        if not candidates:
-            raise NotACheckpointError("no checkpoint in this directory", where=path)
-    except CkptkitError as error:
-        return complain(error)
-    for candidate in candidates:
-        try:
-            found.append(api.inspect(candidate, **hints))
-        except CkptkitError as error:
-            status = max(status, complain(error))
+    for one in api.inspect_each(_candidates(paths), jobs=0, **hints):
+        if isinstance(one, CkptkitError):
+            status = max(status, complain(one))
+        else:
+            found.append(one)
     return status
+
+
+def _candidates(paths: Iterable[str]) -> "Iterator[Path | Known[Inspection | CkptkitError]]":
+    """Yield the checkpoints at each path, or the error that says why there is none."""
+    from ckptkit import api
+    from ckptkit.api.spreading import Known
+
+    for path in paths:
+        empty = True
+        try:
+            for candidate in api.find(path):
+                empty = False
+                yield candidate
+            if empty:
+                raise NotACheckpointError("no checkpoint in this directory", where=path)
+        except CkptkitError as error:
+            yield Known(error)
 
 
 def _render(

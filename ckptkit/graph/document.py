@@ -1,9 +1,10 @@
 """The architecture that a checkpoint brings along, as a graph."""
 
+import json
 from collections.abc import Mapping
 
 from ckptkit.errors import ArchitectureError
-from ckptkit.graph.shapes import SCHEMA
+from ckptkit.graph.shapes import problems
 from ckptkit.model.architecture import Graph, graph_from_json
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.manifest import carried
@@ -39,7 +40,5 @@ def refuse_malformed(document: Mapping[str, object]) -> None:
     Raises:
         ArchitectureError: The first problem, with its place.
     """
-    from ckptkit import schema
-
-    for problem in schema.validate(SCHEMA, document):
+    for problem in problems(json.dumps(document)):
         raise ArchitectureError(problem.message, where=f"/architecture{problem.pointer}")

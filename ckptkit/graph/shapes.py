@@ -5,11 +5,16 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from ckptkit.errors import ArchitectureError
 from ckptkit.layers import FLOATS, Attrs, LayerType, Parameter, elements, expect, layer_type
 from ckptkit.model.architecture import Graph, Layer, ValueType
 from ckptkit.model.tensor import Tensor
+
+if TYPE_CHECKING:
+    from ckptkit.schema import Problem
 
 SCHEMA = "architecture-1.0"
 MOST_ELEMENTS = 1 << 26
@@ -86,17 +91,30 @@ def check(graph: Graph) -> None:
     Raises:
         ArchitectureError: The first problem, with the name of the layer that has it.
     """
-    from ckptkit import schema
-
     try:
-        document = json.loads(json.dumps(graph.to_json(), allow_nan=False))
+        text = json.dumps({"schema": SCHEMA, "graph": graph.to_json()}, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise ArchitectureError(f"the graph is not plain JSON: {error}") from error
-    for problem in schema.validate(SCHEMA, {"schema": SCHEMA, "graph": document}):
+    for problem in problems(text):
         found = LAYER.match(problem.pointer)
         where = f"layer {graph.layers[int(found[1])].name}" if found else problem.pointer
         part = found[2] if found else ""
         raise ArchitectureError(f"{part.strip('/')} {problem.message}".strip(), where=where)
+
+
+@lru_cache(maxsize=8)
+def problems(text: str) -> "tuple[Problem, ...]":
+    """Return what is wrong with an `architecture` object by its schema.
+
+    A graph is looked at when it is found, drawn and run, and checkpoints of one run have the same: the last
+    few are remembered.
+
+    Args:
+        text: The object as JSON.
+    """
+    from ckptkit import schema
+
+    return tuple(schema.validate(SCHEMA, json.loads(text)))
 
 
 def reference(layer: str, index: int) -> str:

@@ -74,4 +74,6 @@ def _common(names: list[str]) -> str:
 
 
 def _without_compiled(name: str) -> str:
+    if COMPILED not in name:
+        return name
     return ".".join(part for part in name.split(".") if part != COMPILED)

@@ -12,7 +12,7 @@ from ckptkit.recovery import Family, sb3
 from ckptkit.recovery.builder import GraphBuilder
 from ckptkit.recovery.canonical import Canonical, canonical
 from ckptkit.recovery.evidence import Findings
-from ckptkit.recovery.relations import Misfit, Relations, UnlikeError
+from ckptkit.recovery.relations import Misfit, Relations, UnlikeError, fits
 from ckptkit.recovery.sb3 import blocks
 from ckptkit.recovery.sb3.rl_snake import CLASS, layers, layout
 from ckptkit.recovery.sb3_policy.kinds import kind_of
@@ -92,7 +92,7 @@ def why_not(checkpoint: Checkpoint) -> Misfit | None:
 
 def claims(checkpoint: Checkpoint) -> bool:
     """Whether all relations of the family hold."""
-    return why_not(checkpoint) is None
+    return not sb3.claims(checkpoint) and fits(lambda: _Reading(canonical(checkpoint.tensors)))
 
 
 def recover(checkpoint: Checkpoint, hints: Hints) -> Recovered:

@@ -12,7 +12,7 @@ import pytest
 
 from ckptkit import api
 from ckptkit import report as forms
-from ckptkit.api import checking_many
+from ckptkit.api import spreading
 from ckptkit.model.settings import Lfs, Settings
 from ckptkit.storage import result_cache, stamps
 from ckptkit.storage.result_cache import opened
@@ -48,7 +48,7 @@ def models(tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 def test_processes_give_the_results_of_one_in_its_order(
     models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checking_many, "TOGETHER", 3)
+    monkeypatch.setattr(spreading, "TOGETHER", 3)
     alone = api.validate("models", jobs=1)
     told: list[str] = []
     many = api.validate("models", jobs=2, told=lambda one: told.append(one.path))
@@ -78,7 +78,7 @@ def test_a_second_run_takes_what_has_not_changed(
 
 def checked_again(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     checked: list[str] = []
-    monkeypatch.setattr("ckptkit.api.caching.check_path", lambda path, *_, **__: checked.append(path.name))
+    monkeypatch.setattr("ckptkit.api.validating.check_path", lambda path, *_, **__: checked.append(path.name))
     api.validate("models", cache=True, jobs=1)
     return set(checked)
 

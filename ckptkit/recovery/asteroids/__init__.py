@@ -18,7 +18,7 @@ from ckptkit.recovery.asteroids.reading import read
 from ckptkit.recovery.asteroids.stated import Stated
 from ckptkit.recovery.canonical import canonical
 from ckptkit.recovery.evidence import Findings
-from ckptkit.recovery.relations import Misfit, UnlikeError
+from ckptkit.recovery.relations import Misfit, UnlikeError, fits
 
 NAME = "asteroids"
 OWN_KEYS = frozenset(["n_action", "dueling_dqn", "distributional_dqn", "noisy_networks"])
@@ -37,7 +37,7 @@ def why_not(checkpoint: Checkpoint) -> Misfit | None:
 
 def claims(checkpoint: Checkpoint) -> bool:
     """Whether all relations of the family hold."""
-    return why_not(checkpoint) is None
+    return fits(lambda: read(canonical(checkpoint.tensors)))
 
 
 def recover(checkpoint: Checkpoint, hints: Hints) -> Recovered:

@@ -13,7 +13,7 @@ from ckptkit.recovery.evidence import Findings
 from ckptkit.recovery.keisei import board, eras, network
 from ckptkit.recovery.keisei.ratio import interval, simplest
 from ckptkit.recovery.keisei.reading import TowerReading, read
-from ckptkit.recovery.relations import Misfit, UnlikeError
+from ckptkit.recovery.relations import Misfit, UnlikeError, fits
 
 NAME = "keisei"
 
@@ -30,7 +30,7 @@ def why_not(checkpoint: Checkpoint) -> Misfit | None:
 
 def claims(checkpoint: Checkpoint) -> bool:
     """Whether all relations of the family hold."""
-    return why_not(checkpoint) is None
+    return fits(lambda: read(canonical(checkpoint.tensors)))
 
 
 def recover(checkpoint: Checkpoint, hints: Hints) -> Recovered:

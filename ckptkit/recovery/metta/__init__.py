@@ -11,7 +11,7 @@ from ckptkit.recovery import Family
 from ckptkit.recovery.canonical import canonical
 from ckptkit.recovery.metta import brain, plain, reading
 from ckptkit.recovery.metta.placing import placed
-from ckptkit.recovery.relations import Misfit, UnlikeError
+from ckptkit.recovery.relations import Misfit, UnlikeError, fits
 
 NAME = "metta"
 
@@ -35,7 +35,7 @@ def why_not(checkpoint: Checkpoint) -> Misfit | None:
 
 def claims(checkpoint: Checkpoint) -> bool:
     """Whether all relations of the family hold."""
-    return why_not(checkpoint) is None
+    return fits(lambda: _read(checkpoint))
 
 
 def recover(checkpoint: Checkpoint, hints: Hints) -> Recovered:

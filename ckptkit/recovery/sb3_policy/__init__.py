@@ -13,7 +13,7 @@ from ckptkit.model.recovered import Hints, Recovered
 from ckptkit.recovery import Family, sb3
 from ckptkit.recovery.canonical import canonical
 from ckptkit.recovery.evidence import Findings
-from ckptkit.recovery.relations import Misfit, UnlikeError
+from ckptkit.recovery.relations import Misfit, UnlikeError, fits
 from ckptkit.recovery.sb3_policy import drawing, fields, naming
 from ckptkit.recovery.sb3_policy.acting import act
 from ckptkit.recovery.sb3_policy.observing import observe
@@ -37,7 +37,7 @@ def why_not(checkpoint: Checkpoint) -> Misfit | None:
 
 def claims(checkpoint: Checkpoint) -> bool:
     """Whether all relations of the family hold, and no `data` says more than they do."""
-    return why_not(checkpoint) is None
+    return not sb3.claims(checkpoint) and fits(lambda: read(checkpoint))
 
 
 def recover(checkpoint: Checkpoint, hints: Hints) -> Recovered:

@@ -25,6 +25,8 @@ _DOS_DIRECTORY = 0x10
 _NEWEST_VERSION = 63
 """Newest version of the format (times ten) that Python's reader opens."""
 _ZIP64 = 0x0001
+_PADDING = b"FB"
+"""The part with which torch puts each storage on a boundary; mostly the only one."""
 _REFUSED_EXTRAS = {0x7075: "a second name", 0x9901: "encryption", 0x0017: "encryption"}
 
 
@@ -108,6 +110,8 @@ def zip64_values(extra: bytes, where: str) -> tuple[int, ...] | None:
         UnreadableCheckpointError: The extra field is malformed, holds two zip64 parts, or a part
             that changes how a member is read (a second name, encryption).
     """
+    if len(extra) >= 4 and extra[:2] == _PADDING and len(extra) - 4 == extra[2] | extra[3] << 8:
+        return None
     values = None
     for kind, part in _extras(extra, where):
         if kind in _REFUSED_EXTRAS:

@@ -7,6 +7,8 @@ from ckptkit.storage.zip.layout import MAX_NAME_BYTES, over_limit, refuse
 _UTF8 = 0x800
 _BAD = re.compile(r"[\x00-\x1f\x7f\\]")
 _DRIVE = re.compile(r"[A-Za-z]:")
+_WRONG = re.compile(r"[\x00-\x1f\x7f\\]|^[A-Za-z]:|(?:^|/)\.{0,2}(?:/|$)")
+"""Found in every name that `_problem` has words for, and in no other."""
 
 
 def decode(raw: bytes, flags: int, where: str) -> str:
@@ -24,7 +26,8 @@ def decode(raw: bytes, flags: int, where: str) -> str:
         name = raw.decode("utf-8" if flags & _UTF8 else "ascii")
     except UnicodeDecodeError:
         refuse(f"member name {raw!r} is not text in the encoding that its flags state", where)
-    if problem := _problem(name):
+    if _WRONG.search(name):
+        problem = _problem(name)
         refuse(f"member name {name!r} {problem}", where)
     return name
 

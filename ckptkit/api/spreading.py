@@ -1,0 +1,152 @@
+"""Work on many things in processes of their own, with the results in the order of the things.
+
+A process is worth its start where what is done is Python's own work, as reading headers and checking
+manifests is. What waits for bytes, as hashing and copying do, is spread over threads where it is done.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
+
+FEW = 64
+"""Up to so many things one process is done with before others have started."""
+TOGETHER = 16
+"""Things that a process is given at once."""
+AHEAD = 8
+"""Groups for each process that are under way at most, so that memory is bounded."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Known(Generic[Result]):
+    """A thing whose result is there already, in its place among the others."""
+
+    result: Result
+
+
+@dataclass(slots=True)
+class _Group(Generic[Item, Result]):
+    """Things that one process is given.
+
+    Attributes:
+        items: In their order.
+        future: Their results, once the group is handed out.
+    """
+
+    items: list[Item] = field(default_factory=list)
+    future: "Future[list[Result]] | None" = None
+
+    def start(self, executor: "Executor", work: Callable[[Item], Result]) -> None:
+        """Hand the group out."""
+        self.future = executor.submit(_all, work, tuple(self.items))
+
+    def result(self, at: int) -> Result:
+        """Return one result, waiting for it where need be."""
+        assert self.future is not None  # noqa: S101 -- for the type checker: groups are handed out in order
+        return self.future.result()[at]
+
+
+def each(
+    work: Callable[[Item], Result], items: Iterable[Item | Known[Result]], jobs: int
+) -> Iterator[tuple[Item | None, Result]]:
+    """Yield each thing (None for one that is `Known`) with its result, as soon as all before it are done.
+
+    One that takes long holds up what is yielded, not what is done: others go on behind it.
+
+    Args:
+        work: What is done with a thing; where there are other processes it is pickled, and so are things
+            and results.
+        items: The things.
+        jobs: Processes; 1 for none but this one, 0 for one a core where more than `FEW` have no result yet.
+    """
+    if jobs == 1:
+        yield from _here(work, items)
+        return
+    rest = iter(items)
+    first: list[Item | Known[Result]] = []
+    if not jobs:
+        first.extend(_until_many(rest))
+    count = jobs or os.cpu_count() or 1
+    if count == 1 or (not jobs and _unknown(first) <= FEW):
+        yield from _here(work, chain(first, rest))
+        return
+    from ckptkit.api.processes import pool
+
+    with pool(count) as executor:
+        yield from _elsewhere(work, chain(first, rest), executor, AHEAD * TOGETHER * count)
+
+
+def _until_many(rest: Iterator[Item | Known[Result]]) -> Iterator[Item | Known[Result]]:
+    """Yield things until more than `FEW` without a result have been seen."""
+    count = 0
+    for item in rest:
+        yield item
+        count += not isinstance(item, Known)
+        if count > FEW:
+            return
+
+
+def _unknown(items: Iterable[object]) -> int:
+    return sum(not isinstance(item, Known) for item in items)
+
+
+def _here(
+    work: Callable[[Item], Result], items: Iterable[Item | Known[Result]]
+) -> Iterator[tuple[Item | None, Result]]:
+    for item in items:
+        if isinstance(item, Known):
+            yield None, item.result
+        else:
+            yield item, work(item)
+
+
+def _elsewhere(
+    work: Callable[[Item], Result], items: Iterable[Item | Known[Result]], executor: "Executor", most: int
+) -> Iterator[tuple[Item | None, Result]]:
+    waiting: deque[Known[Result] | tuple[_Group[Item, Result], int]] = deque()
+    group: _Group[Item, Result] = _Group()
+    for item in items:
+        if isinstance(item, Known):
+            waiting.append(item)
+        else:
+            waiting.append((group, len(group.items)))
+            group.items.append(item)
+        if len(group.items) == TOGETHER or (group.items and len(waiting) > most):
+            group.start(executor, work)
+            group = _Group()
+        while waiting and (_is_done(waiting[0]) or len(waiting) > most):
+            done = _taken(waiting.popleft())
+            yield done
+    if group.items:
+        group.start(executor, work)
+    for one in waiting:
+        last = _taken(one)
+        yield last
+
+
+def _is_done(item: Known[Result] | tuple[_Group[Item, Result], int]) -> bool:
+    if isinstance(item, Known):
+        return True
+    future = item[0].future
+    return future is not None and future.done()
+
+
+def _taken(
+    item: Known[Result] | tuple[_Group[Item, Result], int],
+) -> tuple[Item | None, Result]:
+    if isinstance(item, Known):
+        return None, item.result
+    group, at = item
+    return group.items[at], group.result(at)
+
+
+def _all(work: Callable[[Item], Result], items: tuple[Item, ...]) -> list[Result]:
+    return [work(item) for item in items]
