@@ -1,8 +1,10 @@
 """Figures and spaces in the words of the text reports."""
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from ckptkit.model.results import TensorRow
+if TYPE_CHECKING:
+    from ckptkit.model.results import TensorRow
 
 UNITS = ("KB", "MB", "GB", "TB")
 
@@ -24,7 +26,7 @@ def plural(count: int, noun: str, nouns: str = "") -> str:
     return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
 
 
-def parameters(rows: Iterable[TensorRow]) -> int:
+def parameters(rows: "Iterable[TensorRow]") -> int:
     """Return the number of elements, each shared tensor counted once."""
     total = 0
     for row in rows:
@@ -36,7 +38,7 @@ def parameters(rows: Iterable[TensorRow]) -> int:
     return total
 
 
-def dtypes(rows: Iterable[TensorRow]) -> str:
+def dtypes(rows: "Iterable[TensorRow]") -> str:
     """Return the element types, the most frequent first (`F32`, or `10 F32, 2 I64`)."""
     counts: dict[str, int] = {}
     for row in rows:
