@@ -4,8 +4,13 @@ Run it from anywhere after a change to a rule: `python docs/make_rules.py`. A te
 pages with the rules, so that neither goes its own way.
 """
 
+import json
+from contextlib import chdir
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
+from ckptkit import api, report
 from ckptkit.checks import Rule, rules
 from ckptkit.model.levels import NAMES
 
@@ -28,6 +33,9 @@ SPEC = {
     "ZIP": "legacy/torch-zip.md",
 }
 """Document of `spec/` that states the requirements of each prefix."""
+VECTORS = Path(__file__).parents[1] / "fixtures" / "conformance"
+EXAMPLES = json.loads(Path(__file__).with_name("rule_examples.json").read_text(encoding="utf-8"))
+"""What `validate` prints for rules on what no committed file can have, or on legacy files alone."""
 
 
 def page(rule: Rule) -> str:
@@ -37,6 +45,7 @@ def page(rule: Rule) -> str:
         f"# {rule.code} {rule.name}",
         f"{rule.severity}{stricter} · level {rule.level} {NAMES[rule.level]}",
         rule.summary,
+        f"## Example\n\n```text\n{example(rule.code)}\n```",
         f"## Why\n\n{rule.why}",
         f"## What to do\n\n{rule.fix}",
     ]
@@ -46,13 +55,33 @@ def page(rule: Rule) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def example(code: str) -> str:
+    """Return what `validate` prints for the smallest vector that the rule fires on."""
+    if code in EXAMPLES:
+        return EXAMPLES[code]
+    folder, case = min(
+        ((path, case) for path, case in _cases() if code in (*case["codes"], *case["notes"])),
+        key=lambda one: (len(one[1]["codes"]) + len(one[1]["besides"]), one[0].name),
+    )
+    with chdir(folder):
+        (result,) = api.validate(case["input"], level=case["level"], strict=case["strict"]).results
+    shown = tuple(finding for finding in result.findings if finding.code == code)[:1]
+    return report.validation(replace(result, findings=shown)).rstrip()
+
+
+@cache
+def _cases() -> tuple[tuple[Path, dict], ...]:
+    paths = sorted(VECTORS.glob("*/case.json"))
+    return tuple((path.parent, json.loads(path.read_text(encoding="utf-8"))) for path in paths)
+
+
 def index() -> str:
     """Return the table of all rules."""
     rows = [
         f"| [{rule.code}]({rule.code}.md) | {rule.name} | {rule.severity} | {rule.level} | {rule.summary} |"
         for rule in rules()
     ]
-    head = "# Rules\n\n`ckptkit explain CODE` says the same.\n\n"
+    head = "# Rules\n\n`ckptkit explain CODE` says the same, without the example.\n\n"
     columns = "| code | name | severity | level | fires when |\n|---|---|---|---|---|\n"
     return head + columns + "\n".join(rows) + "\n"
 

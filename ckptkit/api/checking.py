@@ -94,7 +94,7 @@ def unread(path: str, error: CkptkitError) -> Validation:
     """Return the result for a path that could not be read: a finding, or an incomplete check."""
     verdicts = {"CK102": Verdict.UNSAFE, "CK101": Verdict.MALFORMED, "CK106": Verdict.MALFORMED}
     verdict = verdicts.get(error.code, Verdict.UNSUPPORTED)
-    inside = error.where.removeprefix(path).lstrip(":/")
+    inside = error.where.removeprefix(path).lstrip(":/ ")
     message = f"{inside}: {error.what}" if inside else error.what
     finding = Finding(error.code, Severity.ERROR, message, path, fix=error.fix)
     incomplete = error.what if isinstance(error, NOT_CHECKED) else ""
