@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -33,10 +33,12 @@ class Cached:
     Attributes:
         how: How each checkpoint is checked.
         cache: What is known; None to check everything.
+        met: Results of folders that were found in it when they were claimed, until they are asked for.
     """
 
     how: How
     cache: ResultCache | None = None
+    met: dict[Path, Validation] = field(default_factory=dict)
 
     @classmethod
     @contextmanager
@@ -48,10 +50,17 @@ class Cached:
 
     def claims(self, folder: Path) -> bool:
         """Whether a directory is one checkpoint."""
-        return self.find(folder) is not None or is_checkpoint(folder)
+        known = self._look_up(folder)
+        if known is None:
+            return is_checkpoint(folder)
+        self.met[folder] = known
+        return True
 
     def find(self, path: Path) -> Validation | None:
         """Return the result that is known of a path; None where there is none."""
+        return self.met.pop(path, None) or self._look_up(path)
+
+    def _look_up(self, path: Path) -> Validation | None:
         body = self.cache.get(str(path), stamp(path)) if self.cache is not None else None
         return None if body is None else _parsed(body)
 

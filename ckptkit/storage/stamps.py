@@ -3,7 +3,6 @@
 import os
 import stat
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from ckptkit.digest import text_sha256
@@ -21,7 +20,8 @@ def stamp(path: Path, *, settled: bool = False) -> str:
         settled: Give an empty one where anything changed just now.
     """
     try:
-        rows = sorted(_below(str(path)))
+        rows = _below(str(path))
+        rows.sort()
         if len(rows) == 1 and not path.is_dir():
             rows.append(_row(str(path.absolute().parent), "..", sizes=False))
     except OSError:
@@ -35,13 +35,20 @@ Row = tuple[str, int, int, int, int]
 """Name, size, time of change in nanoseconds, inode, mode."""
 
 
-def _below(root: str, name: str = "") -> Iterator[Row]:
-    row = _row(root, name)
-    yield row
-    if stat.S_ISDIR(row[4]):
-        with os.scandir(root) as listing:
+def _below(root: str) -> list[Row]:
+    """Return the rows of a path and of all below it."""
+    rows, folders = [_row(root, "")], []
+    if stat.S_ISDIR(rows[0][4]):
+        folders.append((root, ""))
+    while folders:
+        folder, within = folders.pop()
+        with os.scandir(folder) as listing:
             for entry in listing:
-                yield from _below(entry.path, f"{name}/{entry.name}")
+                row = _row(entry.path, f"{within}/{entry.name}")
+                rows.append(row)
+                if stat.S_ISDIR(row[4]):
+                    folders.append((entry.path, row[0]))
+    return rows
 
 
 def _row(path: str, name: str, *, sizes: bool = True) -> Row:
