@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ckptkit.api.part_loading import load_parts
     from ckptkit.api.reading import find, read
     from ckptkit.api.recovering import recover
+    from ckptkit.api.repairing import repair
     from ckptkit.api.scanning import scan
     from ckptkit.api.surveying import survey
     from ckptkit.api.targeting import bundles, changed_since
@@ -41,6 +42,7 @@ __all__ = [
     "migrate",
     "read",
     "recover",
+    "repair",
     "scan",
     "settings",
     "survey",
@@ -64,6 +66,7 @@ _MODULES = {
     "migrate": "migrating",
     "read": "reading",
     "recover": "recovering",
+    "repair": "repairing",
     "scan": "scanning",
     "settings": "configuring",
     "survey": "surveying",

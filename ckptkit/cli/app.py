@@ -19,6 +19,7 @@ COMMANDS = {
     "migrate": "Make version 2 bundles of a whole directory tree, in place or beside it.",
     "compat": "Say whether a checkpoint fits another one, or what is installed, and why not.",
     "diff": "Say in what two checkpoints differ.",
+    "repair": "Mend what can be proven, and say what is left.",
     "export": "Export a network to ONNX, without torch.",
     "recover": "Say which network SRC holds, how sure that is, and what is open.",
     "runs": "Choose, rank, prune and publish the checkpoints of training runs.",

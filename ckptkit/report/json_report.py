@@ -39,7 +39,7 @@ def validations(report: Report) -> str:
     return text(
         {
             "$schema": SCHEMA.format("validate-report"),
-            "results": [_validation(result) for result in report.results],
+            "results": [validation(result) for result in report.results],
             "skipped": list(report.skipped),
             "remarks": list(report.remarks),
             "summary": tally(report),
@@ -137,7 +137,8 @@ def _tensor(row: TensorRow) -> Object:
     return made | {"alias_of": row.alias_of} if row.alias_of else made
 
 
-def _validation(result: Validation) -> Object:
+def validation(result: Validation) -> Object:
+    """Return the object of one checkpoint."""
     return {
         "path": result.path,
         "level": result.level,
