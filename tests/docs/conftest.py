@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fixtures import make_runs
 from tests.corpus import CHECKOUT
 from tests.docs.blocks import demo_zip
 
@@ -37,6 +38,14 @@ class Place:
 def place(tmp_path_factory: pytest.TempPathFactory, documents_zip: Path) -> Place:
     """An empty folder with one legacy checkpoint, `ppo.zip`, and `ckptkit` on the path."""
     return furnish(tmp_path_factory.mktemp("documents"), tmp_path_factory.mktemp("tools"), documents_zip)
+
+
+@pytest.fixture(scope="module")
+def systems_place(tmp_path_factory: pytest.TempPathFactory, documents_zip: Path) -> Place:
+    """Likewise, with the folders of five training systems, for the documents in `docs/systems`."""
+    folder = tmp_path_factory.mktemp("systems")
+    make_runs.make(folder)
+    return furnish(folder, tmp_path_factory.mktemp("tools"), documents_zip)
 
 
 def furnish(folder: Path, tools: Path, source: Path) -> Place:

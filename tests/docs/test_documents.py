@@ -1,6 +1,7 @@
 """What the documents show is what happens."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from tests.docs.conftest import Place
 DOCUMENTS = sorted(
     [*CHECKOUT.glob("*.md"), *(CHECKOUT / "docs").glob("*.md"), CHECKOUT / "fixtures/README.md"]
 )
+SYSTEMS = sorted((CHECKOUT / "docs" / "systems").glob("*.md"))
 LINKED = sorted([*DOCUMENTS, *(CHECKOUT / "docs").rglob("*.md"), *(CHECKOUT / "spec").rglob("*.md")])
 TAGS = frozenset(["bash", "console", "json", "mermaid", "python", "text", "toml", "yaml"])
 
@@ -22,13 +24,29 @@ def short(path: Path) -> str:
     return str(path.relative_to(CHECKOUT))
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=short)
+@pytest.mark.parametrize("path", [*DOCUMENTS, *SYSTEMS], ids=short)
 def test_every_block_has_a_known_tag(path: Path) -> None:
     assert {block.tag for block in blocks(path)} <= TAGS
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=short)
 def test_shell_and_python_blocks_run(path: Path, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_blocks(path, place, monkeypatch)
+
+
+@pytest.mark.parametrize("path", SYSTEMS, ids=short)
+def test_the_blocks_of_a_system_run_in_its_folder(
+    path: Path, systems_place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = systems_place.folder / (path.stem if path.stem != "rl-snake" else "snake")
+    run_blocks(path, replace(systems_place, folder=folder), monkeypatch)
+
+
+def test_every_system_has_a_document() -> None:
+    assert [path.stem for path in SYSTEMS] == ["asteroids", "keisei", "metta", "rl-snake", "tetris"]
+
+
+def run_blocks(path: Path, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(place.folder)
     namespace: dict[str, object] = {"__name__": "__main__"}
     for block in blocks(path):

@@ -5,8 +5,10 @@ A line that still matches is left as it is, with its `…`.
 
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
+from fixtures import make_runs
 from tests.docs.blocks import blocks, commands, demo_zip, matches
 from tests.docs.conftest import Place, furnish
 
@@ -41,4 +43,10 @@ def _kept(shown: str, printed: str) -> str:
 if __name__ == "__main__":
     for name in sys.argv[1:]:
         with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as tools:
-            update(Path(name), furnish(Path(folder), Path(tools), demo_zip()))
+            place = furnish(Path(folder), Path(tools), demo_zip())
+            path = Path(name)
+            if path.parent.name == "systems":
+                make_runs.make(place.folder)
+                system = "snake" if path.stem == "rl-snake" else path.stem
+                place = replace(place, folder=place.folder / system)
+            update(path, place)
