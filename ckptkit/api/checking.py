@@ -7,15 +7,18 @@ from pathlib import Path
 from ckptkit import checks
 from ckptkit.api.placing import with_lines
 from ckptkit.api.reading import level_of, read
+from ckptkit.checks.contents import left_out
 from ckptkit.errors import CkptkitError, InaccessibleError, NotACheckpointError, PointerError
 from ckptkit.model import levels
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.extras import install_command, missing
 from ckptkit.model.finding import Finding, Severity, Verdict
 from ckptkit.model.results import Validation
-from ckptkit.model.settings import How, Lfs
+from ckptkit.model.settings import How, Lfs, Verify
 from ckptkit.storage.surroundings import look
 
+DESCRIBED = 1
+"""The highest level that is known without reading every byte."""
 VERIFIABLE = 2
 """The level whose checks read every byte."""
 NOT_CHECKED = (InaccessibleError, NotACheckpointError, PointerError)
@@ -61,14 +64,26 @@ def _check(path: Path, how: How) -> Validation:
     applied = max(checked, wanted)
     checkpoint = replace(checkpoint, surroundings=look(checkpoint, how.max_bytes))
     values = how.weights or checked == levels.DEPLOYABLE
-    findings = list(with_lines(checks.run(checkpoint, applied, strict=how.strict, values=values)))
+    found = checks.run(checkpoint, applied, strict=how.strict, values=values, verify=how.verify)
+    findings = list(with_lines(found))
+    if how.verify is Verify.HEADER:
+        checked = applied = min(checked, DESCRIBED)
     achieved, lacks = levels.reached(checkpoint, findings, checked, level_of)
     if level is not None and achieved < level and not lacking and not _explains(findings, level):
         message = f"level {level} {levels.NAMES[level]} is asked for; it reaches {achieved}"
         findings.append(Finding("CK108", Severity.ERROR, message, name, fix=lacks))
     absent = any(finding.code == PointerError.code for finding in findings)
     incomplete = "content not present" if absent else _cannot_run(lacking)
-    return Validation(name, achieved, checkpoint.verdict, tuple(findings), incomplete, lacks, applied)
+    return Validation(
+        name,
+        achieved,
+        checkpoint.verdict,
+        tuple(findings),
+        incomplete,
+        lacks,
+        applied,
+        not_compared=left_out(checkpoint, how.verify) if wanted == VERIFIABLE else "",
+    )
 
 
 def _level_to_check(checkpoint: Checkpoint, level: int | None) -> int:

@@ -8,7 +8,7 @@ from typing import Any, cast
 from ckptkit import checks, schema
 from ckptkit.errors import UsageError
 from ckptkit.model.finding import Severity
-from ckptkit.model.settings import Lfs, Settings
+from ckptkit.model.settings import Lfs, Settings, Verify
 from ckptkit.schema import catalogue
 from ckptkit.schema.apply import UNKNOWN
 from ckptkit.storage import settings_file
@@ -79,6 +79,7 @@ def _settings(file: Path, table: Mapping[str, Any]) -> Settings:
         weights=table.get("weights", False),
         max_bytes=table.get("max-bytes", 0),
         lfs=Lfs(table.get("lfs", Lfs.POINTER)),
+        verify=Verify(table.get("verify", Verify.ALL)),
         per_path_ignores={glob: _codes(codes) for glob, codes in ignores.items()},
         folder=str(file.parent),
         file=str(file),

@@ -112,7 +112,7 @@ def refuse_damaged(checkpoint: Checkpoint) -> None:
     """Raise if the bytes are not those that were written, tensors of a v2 encoding left aside."""
     for code in OWN_DIGESTS if checkpoint.bundle is not None else OWN_CHECKSUMS:
         rule = checks.find(code)
-        for finding in rule.check(checkpoint) if rule.check is not None else ():
+        for finding in rule.findings(checkpoint):
             message = f"{finding.code} {finding.location or 'the file'}: {finding.message}"
             raise IntegrityError(message, where=finding.path, fix=finding.fix)
 

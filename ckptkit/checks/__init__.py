@@ -13,6 +13,7 @@ from functools import cache
 from ckptkit.errors import UsageError
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.finding import Finding, Severity
+from ckptkit.model.settings import Verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Rule:
         fix: What to do about it, for `explain`.
         check: Yields a finding for each violation; None for a rule that readers raise as errors,
             or that another rule's check reports on the way.
+        compare: Likewise, for a rule that reads all bytes; told which of them. Never called with
+            `Verify.HEADER`.
         strict: Severity of its findings under `--strict`, where it is another one.
         values: Whether it looks into the values of weights; such a rule runs where that is asked for.
     """
@@ -43,8 +46,21 @@ class Rule:
     fix: str
     musts: tuple[str, ...] = ()
     check: Callable[[Checkpoint], Iterator[Finding]] | None = None
+    compare: Callable[[Checkpoint, Verify], Iterator[Finding]] | None = None
     strict: Severity | None = None
     values: bool = False
+
+    def findings(self, checkpoint: Checkpoint, verify: Verify = Verify.ALL) -> Iterator[Finding]:
+        """Yield a finding for each violation.
+
+        Args:
+            checkpoint: What was read.
+            verify: Which bytes are compared with recorded digests.
+        """
+        if self.check is not None:
+            yield from self.check(checkpoint)
+        if self.compare is not None and verify is not Verify.HEADER:
+            yield from self.compare(checkpoint, verify)
 
 
 @cache
@@ -58,7 +74,12 @@ def rules() -> tuple[Rule, ...]:
 
 
 def run(
-    checkpoint: Checkpoint, level: int, *, strict: bool = False, values: bool = False
+    checkpoint: Checkpoint,
+    level: int,
+    *,
+    strict: bool = False,
+    values: bool = False,
+    verify: Verify = Verify.ALL,
 ) -> tuple[Finding, ...]:
     """Apply every rule of `level` and below.
 
@@ -67,14 +88,15 @@ def run(
         level: Rules above it are not applied, so that a low level reads no tensor bytes.
         strict: Give the findings of a rule its severity under `--strict`.
         values: Apply the rules that look into the values of weights, too.
+        verify: Which bytes are compared with recorded digests.
 
     Returns:
         Findings in a stable order, each once, without those that another one explains.
     """
     found: list[Finding] = []
     for rule in rules():
-        if rule.check is not None and rule.level <= level and (values or not rule.values):
-            found += rule.check(checkpoint)
+        if rule.level <= level and (values or not rule.values):
+            found += rule.findings(checkpoint, verify)
     harder = {rule.code: rule.strict for rule in rules() if rule.strict} if strict else {}
     return settle(replace(f, severity=harder.get(f.code, f.severity)) for f in found)
 

@@ -6,10 +6,11 @@ from ckptkit.checks import Rule
 from ckptkit.errors import UnreadableCheckpointError
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.finding import Finding, Severity
+from ckptkit.model.settings import Verify
 from ckptkit.storage.zip import ZipArchive, is_zip
 
 
-def check_members(checkpoint: Checkpoint) -> Iterator[Finding]:
+def check_members(checkpoint: Checkpoint, _: Verify) -> Iterator[Finding]:
     """Compare every member of a legacy zip with its CRC; a bundle has digests instead."""
     if checkpoint.bundle is not None:
         return
@@ -39,6 +40,6 @@ RULES = (
         "theirs were damaged after they were saved, and load without a word in some tools.",
         "Get the file again from where it came from. What it holds now is not what was saved.",
         musts=("ZIP-003",),
-        check=check_members,
+        compare=check_members,
     ),
 )

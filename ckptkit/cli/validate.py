@@ -12,7 +12,7 @@ from ckptkit.cli.output import append, emit, wants_color
 from ckptkit.errors import NotACheckpointError
 from ckptkit.model.finding import Severity
 from ckptkit.model.results import Report, Validation
-from ckptkit.model.settings import Lfs, Settings
+from ckptkit.model.settings import Lfs, Settings, Verify
 from ckptkit.report import VALIDATION_FORMS
 
 
@@ -38,6 +38,11 @@ from ckptkit.report import VALIDATION_FORMS
     "--lfs",
     type=click.Choice([one.value for one in Lfs]),
     help="A Git LFS or DVC pointer for content: incomplete (pointer, the default), an error, or passed over.",
+)
+@click.option(
+    "--verify",
+    type=click.Choice([one.value for one in Verify]),
+    help="Bytes to compare with digests: all (default), tensors once and headers, files, or none (header).",
 )
 @click.option("--weights", is_flag=True, help="Look into the values of weights, too: NaN, constants (CK60x).")
 @click.option("--bundles", is_flag=True, help="Check the bundle that a PATH lies in, each once.")
@@ -72,6 +77,7 @@ def command(
     allow_empty: bool,
     baseline: str | None,
     lfs: str | None,
+    verify: str | None,
     weights: bool,
     bundles: bool,
     changed_since: str | None,
@@ -104,6 +110,7 @@ def command(
         allow_empty=allow_empty or settings.allow_empty,
         baseline=baseline or settings.baseline,
         lfs=Lfs(lfs or settings.lfs),
+        verify=Verify(verify or settings.verify),
         weights=weights or settings.weights,
     )
     chosen: Sequence[str | Path] = paths

@@ -122,6 +122,7 @@ class Validation:
         next_level: What the next level lacks.
         checked: Highest level whose rules were applied; -1 where it is not even readable.
         pardoned: Findings that a baseline accepts; they are in no other count.
+        not_compared: Recorded digests that were not to be compared with bytes; empty where all were.
     """
 
     path: str
@@ -132,6 +133,7 @@ class Validation:
     next_level: str = ""
     checked: int = -1
     pardoned: tuple[Pardoned, ...] = ()
+    not_compared: str = ""
 
 
 @dataclass(frozen=True, slots=True)

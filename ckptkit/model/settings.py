@@ -21,6 +21,20 @@ class Lfs(StrEnum):
     SKIP = "skip"
 
 
+class Verify(StrEnum):
+    """Which bytes are compared with the digests that are recorded of them.
+
+    `ALL`: tensors and files; `TENSORS`: each tensor, and files only where tensors and a header that
+    follows from the manifest are not all of their bytes; `FILES`: files, and tensors only in a torch
+    dict, which lists no files; `HEADER`: none.
+    """
+
+    ALL = "all"
+    TENSORS = "tensors"
+    FILES = "files"
+    HEADER = "header"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class How:
     """How one checkpoint is checked; equal ones give equal results for equal files.
@@ -31,6 +45,7 @@ class How:
         lfs: What a pointer means where content is needed.
         weights: Whether to look into the values of weights, which reads them all.
         max_bytes: Size that it may not exceed; 0 for none.
+        verify: Which bytes are compared with recorded digests.
     """
 
     level: int | None = None
@@ -38,6 +53,7 @@ class How:
     lfs: Lfs = Lfs.POINTER
     weights: bool = False
     max_bytes: int = 0
+    verify: Verify = Verify.ALL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +72,7 @@ class Settings:
         lfs: What a pointer means where content is needed.
         weights: Whether to look into the values of weights, which reads them all.
         max_bytes: Size that no checkpoint may exceed; 0 for none.
+        verify: Which bytes are compared with recorded digests.
         per_path_ignores: Globs, to codes and prefixes that are not reported there.
         folder: What globs are relative to; empty for the working directory.
         file: Where all this stands; empty where nothing does.
@@ -72,6 +89,7 @@ class Settings:
     lfs: Lfs = Lfs.POINTER
     weights: bool = False
     max_bytes: int = 0
+    verify: Verify = Verify.ALL
     per_path_ignores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     folder: str = ""
     file: str = ""
@@ -85,6 +103,7 @@ class Settings:
             lfs=self.lfs,
             weights=self.weights,
             max_bytes=self.max_bytes,
+            verify=self.verify,
         )
 
     def ignored_at(self, path: str) -> tuple[str, ...]:

@@ -146,6 +146,7 @@ def validation(result: Validation) -> Object:
         "checked": result.checked,
         "verdict": str(result.verdict),
         "incomplete": result.incomplete or None,
+        "not_compared": result.not_compared or None,
         "findings": [_finding(finding, result.path) for finding in result.findings],
         "accepted": [_accepted(one, result.path) for one in result.pardoned],
     }

@@ -22,6 +22,8 @@ def closing(report: Report, *, color: bool) -> Iterator[Line]:
     head = ("note  ", "note") if color else ("note: ", "")
     yield from (line(head, f"{path}: holds no checkpoint") for path in report.skipped)
     yield from (line(head, remark) for remark in report.remarks)
+    omitted = dict.fromkeys(result.not_compared for result in report.results if result.not_compared)
+    yield from (line(head, f"not compared: {what}") for what in omitted)
     yield _summary(report)
 
 

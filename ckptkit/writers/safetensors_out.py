@@ -4,19 +4,15 @@ The header's length, and with it the place of every tensor, follows from names, 
 alone; so it is written first and the tensors behind it in one pass.
 """
 
-import json
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ckptkit.errors import LimitExceededError
+from ckptkit.storage import canonical_safetensors
+from ckptkit.storage.canonical_safetensors import Row
 from ckptkit.storage.output import Output
-from ckptkit.storage.safetensors_file import MAX_HEADER_BYTES
 from ckptkit.writers.copying import Copy, FileHash, Hashing, copy
 from ckptkit.writers.plan import Planned
 
-ALIGNMENT = 64
-"""Tensor data starts at a multiple of this; spaces behind the JSON fill up to it."""
 MEDIA_TYPE = "application/vnd.safetensors"
 
 
@@ -51,35 +47,17 @@ class WrittenFile:
 
 
 def layout(owners: Sequence[Planned]) -> Layout:
-    """Place `owners` without holes, each aligned to its item size.
-
-    Wider items come first, then names in order: so no tensor needs padding in front of it.
+    """Place `owners` as `storage.canonical_safetensors` says; their names differ.
 
     Raises:
         LimitExceededError: The header would be longer than ckptkit reads.
     """
-    ordered = sorted(owners, key=lambda planned: (-planned.tensor.dtype.itemsize, planned.name))
-    entries: dict[str, object] = {"__metadata__": {"format": "pt"}}
-    starts, at = [], 0
-    for planned in ordered:
-        tensor = planned.tensor
-        starts.append(at)
-        span = [at, at + tensor.nbytes]
-        entries[planned.name] = {
-            "dtype": tensor.dtype.name,
-            "shape": list(tensor.shape),
-            "data_offsets": span,
-        }
-        at += tensor.nbytes
-    text = json.dumps(entries, ensure_ascii=False, separators=(",", ":")).encode()
-    text += b" " * (-(8 + len(text)) % ALIGNMENT)
-    if len(text) > MAX_HEADER_BYTES:
-        raise LimitExceededError(
-            f"a safetensors header of {len(text)} bytes is needed; {MAX_HEADER_BYTES} are read"
-        )
-    header = struct.pack("<Q", len(text)) + text
-    placed = tuple((planned, len(header) + start) for planned, start in zip(ordered, starts, strict=True))
-    return Layout(header, placed, len(header) + at)
+    known = {planned.name: planned for planned in owners}
+    made = canonical_safetensors.layout(
+        Row(planned.name, planned.tensor.dtype, planned.tensor.shape) for planned in owners
+    )
+    placed = tuple((known[name], offset) for name, offset in made.offsets.items())
+    return Layout(made.header, placed, made.size)
 
 
 def write(output: Output, planned: Layout) -> WrittenFile:

@@ -12,7 +12,7 @@ from ckptkit.api.configuring import settings
 from ckptkit.cli.validate import exit_status
 from ckptkit.model.finding import Finding, Severity, Verdict
 from ckptkit.model.results import Report, Validation
-from ckptkit.model.settings import Lfs, Settings
+from ckptkit.model.settings import Lfs, Settings, Verify
 from tests.conftest import Call, safetensors_bytes
 from tests.corpus import CHECKOUT
 from tests.docs.blocks import blocks
@@ -62,6 +62,7 @@ def test_every_setting_has_an_effect_on_the_object(tmp_path: Path) -> None:
         "weights": ("true", True),
         "max-bytes": ("10", 10),
         "lfs": ('"skip"', Lfs.SKIP),
+        "verify": ('"tensors"', Verify.TENSORS),
         "per-path-ignores": ('{"*.pt" = ["CK1"]}', {"*.pt": ("CK1",)}),
     }
     assert values.keys() == schema.find("config-1.0")["properties"].keys()
