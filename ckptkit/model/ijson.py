@@ -20,6 +20,10 @@ from ckptkit.errors import LimitExceededError, UnreadableCheckpointError
 MAX_BYTES = 64 << 20
 MAX_DEPTH = 100
 """Nesting of arrays and objects; a bound above 200 could exhaust the interpreter's stack."""
+MAX_VALUES = 4_000_000
+"""Commas and opening brackets; each stands before a value, which takes up to 250 bytes of memory."""
+MAX_WIDE_BYTES = 8 << 20
+"""Length of text with characters beyond U+FFFF, for which every character takes four bytes of memory."""
 MAX_PROBLEMS = 50
 MAX_DIGITS = 4000
 SAFE_INTEGER = 2**53 - 1
@@ -27,6 +31,7 @@ SAFE_INTEGER = 2**53 - 1
 _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)'
 _STRUCTURE = re.compile(_STRING + r"|[\[\]{}]", re.DOTALL)
 _TOKEN = re.compile(_STRING + r'|[\[\]{},:]|[^\s\[\]{},:"]++', re.DOTALL)
+_WIDE = re.compile(rb"[\xf0-\xff]|\\u[dD][89abAB]")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _CONSTANTS = ("NaN", "Infinity", "-Infinity")
 
@@ -52,6 +57,7 @@ def parse(
     where: str = "",
     max_bytes: int = MAX_BYTES,
     max_depth: int = MAX_DEPTH,
+    max_values: int = MAX_VALUES,
     legacy: bool = False,
 ) -> object:
     """Return the value of `data`.
@@ -61,13 +67,14 @@ def parse(
         where: File or member, for the error.
         max_bytes: Bound on the length of `data`.
         max_depth: Bound on nesting, at most 200.
+        max_values: Bound on commas and opening brackets.
         legacy: Take what Python's `json` writes beyond JSON.
 
     Raises:
         LimitExceededError: A bound is exceeded.
         UnreadableCheckpointError: Anything else; the message carries all problems.
     """
-    examined = examine(data, max_bytes=max_bytes, max_depth=max_depth, legacy=legacy)
+    examined = examine(data, max_bytes=max_bytes, max_depth=max_depth, max_values=max_values, legacy=legacy)
     if examined.over_limit:
         raise LimitExceededError("; ".join(examined.problems), where=where)
     if examined.problems:
@@ -83,11 +90,16 @@ def problems(
 
 
 def examine(
-    data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH, legacy: bool = False
+    data: bytes,
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_depth: int = MAX_DEPTH,
+    max_values: int = MAX_VALUES,
+    legacy: bool = False,
 ) -> Examined:
     """Parse `data` and find all that is wrong with it, at most `MAX_PROBLEMS`; raises nothing."""
-    if len(data) > max_bytes:
-        return Examined(None, (f"{len(data)} bytes of JSON, at most {max_bytes} are read",), over_limit=True)
+    if over := _over(data, max_bytes, max_values):
+        return Examined(None, (over,), over_limit=True)
     if data.startswith(b"\xef\xbb\xbf"):
         return Examined(None, ("line 1, column 1: starts with a byte order mark",))
     try:
@@ -99,6 +111,18 @@ def examine(
         problem = f"{_place(text, deep)}: nested more than {max_depth} deep"
         return Examined(None, (problem,), over_limit=True)
     return _examine_text(text, legacy)
+
+
+def _over(data: bytes, max_bytes: int, max_values: int) -> str:
+    """Return which bound on memory the text is over; empty where it is over none."""
+    if len(data) > max_bytes:
+        return f"{len(data)} bytes of JSON, at most {max_bytes} are read"
+    values = sum(map(data.count, (b",", b"[", b"{")))
+    if values > max_values:
+        return f"{values} values of JSON, at most {max_values} are read"
+    if len(data) > MAX_WIDE_BYTES and _WIDE.search(data):
+        return f"{len(data)} bytes of JSON with characters beyond U+FFFF, at most {MAX_WIDE_BYTES} are read"
+    return ""
 
 
 def _first_too_deep(text: str, max_depth: int) -> int | None:

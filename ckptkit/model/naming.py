@@ -138,17 +138,29 @@ class _Number(str):
 
 def _leaves(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], object]]:
     """Yield each leaf with its path; a container deeper than `MAX_DEPTH` is refused."""
-    stack = [(path, value)]
-    while stack:
-        place, item = stack.pop()
-        if not isinstance(item, dict | list | tuple):
-            yield place, item
-        elif len(place) > MAX_DEPTH:
-            raise LimitExceededError(f"nests more than {MAX_DEPTH} deep", where=".".join(place[:4]) + "…")
-        elif isinstance(item, dict):
-            stack += [((*place, key_text(key, place)), item[key]) for key in reversed(item)]
+    # Entries are taken one by one: a list of them all would take more memory than the tree.
+    pending = [iter([(path, value)])]
+    while pending:
+        for place, item in pending[-1]:
+            if not isinstance(item, dict | list | tuple):
+                yield place, item
+                continue
+            if len(place) > MAX_DEPTH:
+                where = ".".join(place[:4]) + "…"
+                raise LimitExceededError(f"nests more than {MAX_DEPTH} deep", where=where)
+            pending.append(_entries(item, place))
+            break
         else:
-            stack += [((*place, str(i)), item[i]) for i in reversed(range(len(item)))]
+            pending.pop()
+
+
+def _entries(
+    container: Mapping[object, object] | Sequence[object], path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], object]]:
+    if isinstance(container, Mapping):
+        yield from (((*path, key_text(key, path)), item) for key, item in container.items())
+    else:
+        yield from (((*path, str(i)), item) for i, item in enumerate(container))
 
 
 def key_text(key: object, path: Sequence[str]) -> str:

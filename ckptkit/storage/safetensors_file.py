@@ -18,6 +18,8 @@ MAX_HEADER_BYTES = 32 << 20
 """Below the 100,000,000 that the format allows, so that no header exhausts the memory."""
 MAX_HEADER_TOKENS = 3_000_000
 """Bound on quotes, commas and brackets; a tensor needs about 24."""
+MAX_HEADER_VALUES = 1_200_000
+"""Bound on commas and opening brackets; a tensor needs about eight."""
 MAX_RANK = 64
 FORMAT_MAX_HEADER_BYTES = 100_000_000
 
@@ -93,7 +95,9 @@ def open_safetensors(source: Source) -> SafetensorsFile:
     """
     header = _header(source)
     data_start = 8 + len(header)
-    tree = parse(header, where=source.name, max_bytes=MAX_HEADER_BYTES, max_depth=4)
+    tree = parse(
+        header, where=source.name, max_bytes=MAX_HEADER_BYTES, max_depth=4, max_values=MAX_HEADER_VALUES
+    )
     if not isinstance(tree, dict):
         raise _broken(source, "header is not a JSON object")
     metadata = _metadata(source, tree.pop(_METADATA)) if _METADATA in tree else {}

@@ -133,5 +133,5 @@ def _machine(
 def _run(machine: Machine) -> int:
     with _collector_paused():
         end = machine.run(TABLE)
-        machine.guard(lambda: check_tree(machine.root, machine.where, end - machine.start))
+        machine.guard(lambda: check_tree(machine.root, machine.where, end - machine.start, machine.room))
     return end

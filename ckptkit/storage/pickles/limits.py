@@ -2,12 +2,19 @@
 
 MAX_OPCODES = 6_000_000
 """Opcodes in one stream; a state dict needs about 32 a tensor."""
-MAX_CONTAINERS = 1_500_000
-"""Tuples, lists, dicts, sets and described objects that one stream may make."""
+MADE_FREE = 24 << 20
+MADE_PER_BYTE = 2
+MADE_PER_STORAGE = 1024
+"""Bytes of memory that values may take, by estimate: so many for any stream, so many for each byte of it,
+and so many for each storage that it refers to. A stream inside another has half of what is free."""
+WALKED_BYTES = 200
+WALKED_FREE = 1000
+"""Bytes that looking at one container of the finished tree takes out of what is left; and how many containers
+may always be looked at."""
 MAX_STACK = 1_000_000
 """Values on the stack."""
-MAX_MEMO = 800_000
-"""Memo entries."""
+MAX_MEMO = 1_600_000
+"""Memo entries; a key beyond is one that no pickler gives."""
 MAX_MARKS = 10_000
 """Marks that wait for their opcode at one time."""
 MAX_INTEGER_BYTES = 1024

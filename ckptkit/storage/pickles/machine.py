@@ -71,10 +71,12 @@ class Machine:
         framed: Whether a frame is open.
         stack: Values above the last mark.
         marks: The stacks below each open mark.
-        memo: Values by memo key.
+        memo: Values by memo key; `MISSING` at a key that was skipped.
+        skipped: How many keys were.
         root: What STOP returned.
         done: Whether STOP was reached.
-        made: Containers made so far.
+        made: Bytes of memory that values made so far take, by estimate.
+        storages: Storages referred to so far, by identity.
         entries: What the policy says, by identity of the reference.
     """
 
@@ -89,10 +91,12 @@ class Machine:
     framed: bool = False
     stack: list[object] = field(default_factory=list)
     marks: list[list[object]] = field(default_factory=list)
-    memo: dict[int, object] = field(default_factory=dict)
+    memo: list[object] = field(default_factory=list)
+    skipped: int = 0
     root: object = None
     done: bool = False
     made: int = 0
+    storages: set[int] = field(default_factory=set)
     entries: dict[int, Entry] = field(default_factory=dict)
     refs: dict[tuple[str, str], ClassRef] = field(default_factory=dict)
     sights: dict[tuple[str, str], Sight] = field(default_factory=dict)
@@ -157,14 +161,31 @@ class Machine:
         self.opcodes += limits.CHECK_EVERY
         bounds = (
             ("opcodes", min(self.opcodes, position - self.start), limits.MAX_OPCODES),
-            ("containers", self.made, limits.MAX_CONTAINERS),
             ("values on the stack", len(self.stack), limits.MAX_STACK),
-            ("memo entries", len(self.memo), limits.MAX_MEMO),
             ("open marks", len(self.marks), limits.MAX_MARKS),
         )
         for what, count, bound in bounds:
             if count > bound:
                 raise self.over(f"more than {bound:,} {what}", position)
+        self.charge(0, position)
+
+    def charge(self, size: int, offset: int) -> None:
+        """Account for a value of `size` bytes before it is made.
+
+        Raises:
+            LimitExceededError: All values together take more than the stream may.
+        """
+        self.made += size
+        if self.room < 0:
+            raise self.over("values would take far more memory than the stream is long", offset)
+
+    @property
+    def room(self) -> int:
+        """Bytes of memory that values may still take; a place on the stack or in a list takes eight."""
+        allowed = limits.MADE_FREE >> self.depth
+        allowed += limits.MADE_PER_BYTE * (len(self.data) - self.start)
+        allowed += limits.MADE_PER_STORAGE * len(self.storages)
+        return allowed - self.made - 8 * min(self.opcodes, len(self.data) - self.start)
 
     def spend(self, units: int) -> None:
         """Pay for work that an opcode repeats on a value of any size, as through the memo it could for ever.
@@ -271,3 +292,5 @@ class Machine:
 
 
 _PIECE = range(limits.CHECK_EVERY)
+MISSING = object()
+"""Stands in the memo at a key that has no value."""

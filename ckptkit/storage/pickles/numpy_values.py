@@ -196,7 +196,7 @@ def _swap(m: Machine, old: NdArray, new: Instance) -> None:
     """Put a description in the place of an array that holds objects, on the stack and in the memo."""
     m.stack[-1] = new
     object.__setattr__(old, "dtype", "|O")
-    for key in reversed(m.memo):
+    for key in reversed(range(len(m.memo))):
         m.spend(1)
         if m.memo[key] is old:
             m.memo[key] = new

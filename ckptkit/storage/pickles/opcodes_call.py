@@ -43,7 +43,7 @@ def extension(width: int) -> Opcode:
 
 def call(m: Machine, target: object, args: object, at: int) -> object:
     """Return the inert value of calling `target`."""
-    m.made += 4
+    m.made += 288
     m.opcode = at - 1
     entry = m.entries.get(id(target))
     if type(args) is not tuple:
@@ -75,7 +75,7 @@ def described(target: object, args: tuple[object, ...]) -> Instance:
 
 def instantiate(m: Machine, target: object, args: object, at: int) -> object:
     """Return the inert value of `target.__new__(target, *args)`."""
-    m.made += 4
+    m.made += 288
     m.opcode = at - 1
     if type(args) is not tuple:
         raise m.malformed("arguments that are no tuple", at - 1)

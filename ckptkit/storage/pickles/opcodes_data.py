@@ -15,6 +15,8 @@ from ckptkit.storage.pickles.nested import look_inside
 Opcode = Callable[[Machine, int], int]
 
 _I32, _U32, _U64, _F64 = Struct("<i"), Struct("<I"), Struct("<Q"), Struct(">d")
+_LONG = 1 << 12
+_WIDEST = re.compile(rb"[\xf0-\xff]")
 _DECIMAL = re.compile(rb"[+-]?(0|[1-9][0-9]*)")
 
 
@@ -40,10 +42,18 @@ def unsigned(m: Machine, at: int, width: int) -> int:
 
 def text(m: Machine, raw: bytes, at: int) -> str:
     """Decode text; halves of surrogate pairs are no text that anything else could store."""
+    m.charge(56 + len(raw) * _width(raw), at)
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
         raise m.malformed("text that is not UTF-8", at) from None
+
+
+def _width(raw: bytes) -> int:
+    """Return the most bytes that a character of UTF-8 text takes in memory, as its widest one does."""
+    if len(raw) < _LONG or raw.isascii():
+        return 1
+    return 4 if _WIDEST.search(raw) else 2
 
 
 def _proto(m: Machine, at: int) -> int:
@@ -80,6 +90,7 @@ def _false(m: Machine, at: int) -> int:
 
 
 def _binint(m: Machine, at: int) -> int:
+    m.made += 32
     m.stack.append(_I32.unpack(take(m, at, 4))[0])
     return at + 4
 
@@ -90,6 +101,7 @@ def _binint1(m: Machine, at: int) -> int:
 
 
 def _binint2(m: Machine, at: int) -> int:
+    m.made += 32
     m.stack.append(unsigned(m, at, 2))
     return at + 2
 
@@ -107,6 +119,7 @@ def _long(m: Machine, at: int, length: int) -> int:
         raise m.malformed("an integer of negative length", at)
     if length > limits.MAX_INTEGER_BYTES:
         raise m.over(f"an integer of {length} bytes", at)
+    m.made += 32 + length
     m.stack.append(int.from_bytes(take(m, at, length), "little", signed=True))
     return at + length
 
@@ -129,10 +142,12 @@ def decimal(m: Machine, raw: bytes, at: int) -> int:
         raise m.over(f"an integer of {len(raw)} digits", at)
     if not _DECIMAL.fullmatch(raw):
         raise m.malformed("a number that is not written in decimal digits", at)
+    m.made += 32 + len(raw)
     return int(raw)
 
 
 def _binfloat(m: Machine, at: int) -> int:
+    m.made += 24
     m.stack.append(_F64.unpack(take(m, at, 8))[0])
     return at + 8
 
@@ -167,15 +182,13 @@ def _binunicode(m: Machine, at: int) -> int:
     end = start + int.from_bytes(m.data[at:start], "little")
     if end > m.limit:
         raise m.malformed("text crosses the end of its frame or of the data", at)
-    try:
-        m.stack.append(m.data[start:end].decode())
-    except UnicodeDecodeError:
-        raise m.malformed("text that is not UTF-8", at) from None
+    m.stack.append(text(m, m.data[start:end], at))
     return end
 
 
 def _unicode_text(m: Machine, at: int) -> int:
     raw, end = line(m, at)
+    m.charge(56 + 4 * len(raw), at)
     try:
         value = raw.decode("raw-unicode-escape")
         value.encode()
@@ -189,6 +202,7 @@ def _bytes(width: int) -> Opcode:
     def push(m: Machine, at: int) -> int:
         start = at + width
         end = start + unsigned(m, at, width)
+        m.charge(40 + end - start, at)
         value = take(m, start, end - start)
         look_inside(m, value, at - 1)
         m.stack.append(value)
@@ -229,6 +243,7 @@ def _string_text(m: Machine, at: int) -> int:
 
 
 def _push_string(m: Machine, value: bytes, offset: int) -> None:
+    m.charge(56 + len(value), offset)
     look_inside(m, value, offset)
     m.stack.append(value.decode() if value.isascii() else value)
 

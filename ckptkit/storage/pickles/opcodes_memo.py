@@ -3,22 +3,37 @@
 Source: CPython 3.14, `Lib/pickletools.py`.
 """
 
-from ckptkit.storage.pickles.machine import Machine
+from ckptkit.storage.pickles import limits
+from ckptkit.storage.pickles.machine import MISSING, Machine
 from ckptkit.storage.pickles.opcodes_data import Opcode, decimal, line, unsigned
+from ckptkit.storage.pickles.torch_values import TypedStorage
 
 
 def _recall(m: Machine, key: int, at: int) -> None:
-    try:
-        m.stack.append(m.memo[key])
-    except KeyError:
-        raise m.malformed(f"memo entry {key} is missing", at - 1) from None
+    value = m.memo[key] if 0 <= key < len(m.memo) else MISSING
+    if value is MISSING:
+        raise m.malformed(f"memo entry {key} is missing", at - 1)
+    m.stack.append(value)
+
+
+def _keep(m: Machine, key: int, at: int) -> None:
+    """Set a memo entry; keys count up from 0 in whatever a pickler writes."""
+    memo, value = m.memo, m.stack[-1]
+    if key == len(memo) < limits.MAX_MEMO:
+        memo.append(value)
+    elif key < len(memo):
+        m.skipped -= memo[key] is MISSING
+        memo[key] = value
+    elif key < limits.MAX_MEMO:
+        m.skipped += key - len(memo)
+        memo.extend([MISSING] * (key - len(memo)))
+        memo.append(value)
+    else:
+        raise m.over(f"memo key {key}, more than {limits.MAX_MEMO:,} memo entries", at - 1)
 
 
 def _binget(m: Machine, at: int) -> int:
-    try:
-        m.stack.append(m.memo[m.data[at]])
-    except KeyError:
-        raise m.malformed(f"memo entry {m.data[at]} is missing", at - 1) from None
+    _recall(m, m.data[at], at)
     return at + 1
 
 
@@ -34,14 +49,13 @@ def _get_text(m: Machine, at: int) -> int:
 
 
 def _binput(m: Machine, at: int) -> int:
-    m.memo[m.data[at]] = m.stack[-1]
+    _keep(m, m.data[at], at)
     return at + 1
 
 
 def _long_binput(m: Machine, at: int) -> int:
-    end = at + 4
-    m.memo[int.from_bytes(m.data[at:end], "little")] = m.stack[-1]
-    return end
+    _keep(m, unsigned(m, at, 4), at)
+    return at + 4
 
 
 def _put_text(m: Machine, at: int) -> int:
@@ -49,19 +63,21 @@ def _put_text(m: Machine, at: int) -> int:
     key = decimal(m, raw, at)
     if key < 0:
         raise m.malformed("a negative memo key", at - 1)
-    m.memo[key] = m.stack[-1]
+    _keep(m, key, at)
     return end
 
 
 def _memoize(m: Machine, at: int) -> int:
-    m.memo[len(m.memo)] = m.stack[-1]
+    _keep(m, len(m.memo) - m.skipped, at)
     return at
 
 
 def _binpersid(m: Machine, at: int) -> int:
     if m.persistent is None:
         raise m.malformed("a persistent id, which this kind of pickle cannot hold", at - 1)
-    m.stack[-1] = m.persistent(m.stack[-1])
+    value = m.stack[-1] = m.persistent(m.stack[-1])
+    if isinstance(value, TypedStorage):
+        m.storages.add(id(value))
     return at
 
 

@@ -57,31 +57,31 @@ def _empty_tuple(m: Machine, at: int) -> int:
 
 
 def _empty_list(m: Machine, at: int) -> int:
-    m.made += 1
+    m.made += 64
     m.stack.append([])
     return at
 
 
 def _empty_dict(m: Machine, at: int) -> int:
-    m.made += 1
+    m.made += 64
     m.stack.append({})
     return at
 
 
 def _empty_set(m: Machine, at: int) -> int:
-    m.made += 2
+    m.made += 224
     m.stack.append(set())
     return at
 
 
 def _tuple1(m: Machine, at: int) -> int:
-    m.made += 1
+    m.made += 64
     m.stack[-1] = (m.stack[-1],)
     return at
 
 
 def _tuple2(m: Machine, at: int) -> int:
-    m.made += 1
+    m.made += 64
     stack = m.stack
     second = stack.pop()
     stack[-1] = (stack[-1], second)
@@ -89,7 +89,7 @@ def _tuple2(m: Machine, at: int) -> int:
 
 
 def _tuple3(m: Machine, at: int) -> int:
-    m.made += 1
+    m.made += 64
     stack = m.stack
     third = stack.pop()
     second = stack.pop()
@@ -98,7 +98,7 @@ def _tuple3(m: Machine, at: int) -> int:
 
 
 def _tuple_mark(m: Machine, at: int) -> int:
-    m.made += 1
+    m.made += 64
     items = m.stack
     m.stack = m.marks.pop()
     m.stack.append(tuple(items))
@@ -106,14 +106,14 @@ def _tuple_mark(m: Machine, at: int) -> int:
 
 
 def _list_mark(m: Machine, at: int) -> int:
-    m.made += 1
+    m.made += 64
     items = pop_mark(m)
     m.stack.append(items)
     return at
 
 
 def _dict_mark(m: Machine, at: int) -> int:
-    m.made += 1
+    m.made += 64
     items = pop_mark(m)
     value: dict[object, object] = {}
     m.stack.append(value)
@@ -122,8 +122,8 @@ def _dict_mark(m: Machine, at: int) -> int:
 
 
 def _frozenset_mark(m: Machine, at: int) -> int:
-    m.made += 2
     items = pop_mark(m)
+    m.charge(224 + 64 * len(items), at)
     for item in items:
         check_key(m, item, at)
     m.stack.append(frozenset(items))
@@ -176,8 +176,10 @@ def _set_items(m: Machine, target: object, items: list[object], at: int) -> None
         for key in keys:
             if type(key) is not str:
                 check_key(m, key, at)
+        m.made += 64 * len(keys)
         target.update(zip(keys, items[1::2], strict=True))
     elif isinstance(target, Instance):
+        m.made += 64 * len(keys)
         target.pairs.extend(zip(keys, items[1::2], strict=True))
     elif isinstance(target, ClassRef):
         m.refuse(target, "its items are changed", at - 1)
@@ -191,6 +193,7 @@ def _additems(m: Machine, at: int) -> int:
     if isinstance(target, set):
         for item in items:
             check_key(m, item, at)
+        m.made += 64 * len(items)
         target.update(items)
     elif isinstance(target, Instance):
         target.items.extend(items)

@@ -8,36 +8,41 @@ do; who follows them keeps track of where it has been.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from ckptkit.errors import LimitExceededError, UnreadableCheckpointError
 from ckptkit.model.inert import Instance, NdArray
 from ckptkit.storage.pickles import limits
 
-_LEAVES = frozenset((str, int, float, bool, bytes, type(None)))
+_ATOMS = frozenset((int, float, bool, type(None)))
+_TEXTS = frozenset((str, bytes))
 _PLAIN = (dict, list, tuple, set, frozenset)
 
 
-def check_tree(root: object, where: str, length: int) -> None:
+def check_tree(root: object, where: str, length: int, room: int) -> None:
     """Check every plain tree that `root` reaches.
 
     Args:
         root: Value of a whole stream.
         where: For messages.
         length: Bytes of the stream.
+        room: Bytes of memory that the walk may take.
 
     Raises:
         UnreadableCheckpointError: A container contains itself.
         LimitExceededError: A tree is too deep or too large.
     """
-    _Walk(where, limits.UNROLLED_PER_BYTE * length + limits.UNROLLED_FREE).run(root)
+    allowance = limits.UNROLLED_PER_BYTE * length + limits.UNROLLED_FREE
+    _Walk(where, allowance, limits.WALKED_FREE + max(room, 0) // limits.WALKED_BYTES).run(root)
 
 
 class _Walk:
     """One depth-first walk; `sizes` and `depths` are those of finished containers, by identity."""
 
-    def __init__(self, where: str, allowance: int) -> None:
+    def __init__(self, where: str, allowance: int, most: int) -> None:
         self.where = where
         self.allowance = allowance
+        self.most = most
         self.sizes: dict[int, tuple[int, int]] = {}
         self.open: set[int] = set()
         self.roots: list[object] = []
@@ -68,47 +73,69 @@ class _Walk:
 
     def _measure(self, top: object) -> None:
         """Measure a container and all below it, children first."""
-        stack: list[tuple[object, list[object]]] = []
-        self._enter(stack, top)
+        stack: list[_Frame] = [self._enter(top, 1)]
         while stack:
-            container, waiting = stack[-1]
-            if not waiting:
+            frame = stack[-1]
+            if not frame.waiting:
                 stack.pop()
-                self._leave(container)
+                self._leave(frame)
                 continue
-            child = waiting.pop()
+            child = frame.waiting.pop()
             if id(child) in self.open:
                 raise UnreadableCheckpointError(
                     "malformed pickle: a container contains itself", where=self.where
                 )
             if id(child) not in self.sizes:
-                self._enter(stack, child)
+                stack.append(self._enter(child, len(stack) + 1))
 
-    def _enter(self, stack: list[tuple[object, list[object]]], container: object) -> None:
+    def _enter(self, container: object, depth: int) -> "_Frame":
+        """Sort the values inside a container into leaves, which are measured at once, and containers."""
+        if depth > limits.MAX_DEPTH:
+            raise self._too_deep()
         self.open.add(id(container))
-        children = children_of(container)
-        self.roots.extend(child for child in children if isinstance(child, Instance))
-        stack.append((container, [child for child in children if isinstance(child, _PLAIN)]))
-        if len(stack) > limits.MAX_DEPTH:
-            raise LimitExceededError(f"containers nested deeper than {limits.MAX_DEPTH}", where=self.where)
-
-    def _leave(self, container: object) -> None:
-        size, depth = 1, 1
+        size = 1
+        inner: list[object] = []
         for child in values_of(container):
-            if isinstance(child, _PLAIN):
-                inner = self.sizes.get(id(child), (1, 0))
-                size += inner[0]
-                depth = max(depth, inner[1] + 1)
-            else:
+            kind = type(child)
+            if kind in _ATOMS:
+                size += 1
+            elif kind in _TEXTS or not isinstance(child, _PLAIN):
                 size += weight(child)
+                if kind is Instance:
+                    self.roots.append(child)
+            else:
+                inner.append(child)
+        return _Frame(container, size, inner, inner.copy())
+
+    def _leave(self, frame: "_Frame") -> None:
+        size, depth = frame.size, 1
+        for child in frame.inner:
+            inner = self.sizes.get(id(child), (1, 0))
+            size += inner[0]
+            depth = max(depth, inner[1] + 1)
         if size > self.allowance:
             raise LimitExceededError(
                 f"a tree of more than {self.allowance:,} nodes, most of them shared", where=self.where
             )
         if depth > limits.MAX_DEPTH:
-            raise LimitExceededError(f"containers nested deeper than {limits.MAX_DEPTH}", where=self.where)
-        self.open.discard(id(container))
-        self.sizes[id(container)] = (size, depth)
+            raise self._too_deep()
+        if len(self.sizes) >= self.most:
+            raise LimitExceededError("far more containers than the stream is long", where=self.where)
+        self.open.discard(id(frame.container))
+        self.sizes[id(frame.container)] = (size, depth)
+
+    def _too_deep(self) -> LimitExceededError:
+        return LimitExceededError(f"containers nested deeper than {limits.MAX_DEPTH}", where=self.where)
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A container that is being measured: its leaves are, what lies in `waiting` is not yet."""
+
+    container: object
+    size: int
+    inner: list[object]
+    waiting: list[object]
 
 
 def weight(value: object) -> int:
@@ -124,8 +151,3 @@ def values_of(container: object) -> Iterable[object]:
         state = getattr(container, "state", None)
         return (*container.keys(), *container.values(), *([state] if state else ()))
     return container if isinstance(container, list | tuple | set | frozenset) else ()
-
-
-def children_of(container: object) -> list[object]:
-    """Return the values inside a plain container that are no plain leaves."""
-    return [child for child in values_of(container) if type(child) not in _LEAVES]

@@ -18,7 +18,9 @@ from ckptkit.model import ijson
 from ckptkit.storage import pickles
 from ckptkit.storage.sb3.collected import Collected
 
-MAX_BYTES = 32 << 20
+MAX_BYTES = 16 << 20
+MAX_VALUES = 200_000
+"""Commas and brackets of `data`; real ones have a few thousand."""
 MAX_FIELDS = 10_000
 DATA = "data"
 SERIALIZED = ":serialized:"
@@ -47,7 +49,7 @@ def fields(raw: bytes, where: str, found: Collected) -> dict[str, object]:
 
 
 def _parse(raw: bytes, where: str, found: Collected) -> Mapping[str, object]:
-    document = ijson.parse(raw, where=where, max_bytes=MAX_BYTES, legacy=True)
+    document = ijson.parse(raw, where=where, max_bytes=MAX_BYTES, max_values=MAX_VALUES, legacy=True)
     if not isinstance(document, dict):
         raise UnreadableCheckpointError("the top level is no JSON object", where=where)
     for pointer, literal in _literals(document, ""):

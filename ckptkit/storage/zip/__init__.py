@@ -16,8 +16,10 @@ from ckptkit.storage.zip.end import find_directory
 from ckptkit.storage.zip.layout import (
     DEFLATED,
     END_MAGIC,
+    FREE_WHOLE_BYTES,
     LOCAL_MAGIC,
     MAX_INFLATED_BYTES,
+    MAX_WHOLE_RATIO,
     over_limit,
     refuse,
 )
@@ -90,12 +92,16 @@ class ZipArchive:
         """Return a whole member, checked against its CRC.
 
         Raises:
-            LimitExceededError: It is longer than `limit` bytes.
+            LimitExceededError: It is longer than `limit` bytes, or deflated far more than a pickle is.
             UnreadableCheckpointError: It is missing or corrupt.
         """
         source = self._open(name)
         if source.size > limit:
             over_limit(f"{source.size} bytes, over the limit of {limit}", source.name)
+        packed = self.members[name].compressed_size
+        if source.size > max(packed, FREE_WHOLE_BYTES, MAX_WHOLE_RATIO * packed):
+            what = f"{packed} bytes would inflate to {source.size} in memory, over {MAX_WHOLE_RATIO} times"
+            over_limit(f"{what} as much", source.name)
         data = source.read(0, source.size)
         source.verify()
         return data

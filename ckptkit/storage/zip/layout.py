@@ -34,6 +34,9 @@ MAX_INFLATED_BYTES = 16 << 30
 MAX_RATIO = 200
 """Bound on growth by inflation, for members of more than `FREE_RATIO_BYTES`."""
 FREE_RATIO_BYTES = 1 << 20
+MAX_WHOLE_RATIO = 16
+"""Bound on growth by inflation of a member that is held in memory, above `FREE_WHOLE_BYTES`."""
+FREE_WHOLE_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
