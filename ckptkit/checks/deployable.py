@@ -70,7 +70,7 @@ def recorded_of(checkpoint: Checkpoint, graph: Graph) -> Recorded | str:
     if stated.get("file") != member.path:
         return f"conformance names the file {stated.get('file')!r}"
     try:
-        tensors = {name: one.numpy() for name, one in open_safetensors(member.source).tensors().items()}
+        tensors = {name: one.array() for name, one in open_safetensors(member.source).tensors().items()}
     except CkptkitError as error:
         return f"cannot be read: {error.what}"
     inputs = {name: tensors.pop(f"input.{name}", None) for name in taken(graph)}

@@ -38,7 +38,7 @@ def _is_finite(tensor: Tensor) -> bool:
 
     if tensor.dtype.name == "BF16":
         return not (np.frombuffer(tensor.tobytes(), "<u2") & 0x7F80 == 0x7F80).any()
-    values = tensor.numpy()
+    values = tensor.array()
     return values.dtype.kind != "f" or bool(np.isfinite(values).all())
 
 

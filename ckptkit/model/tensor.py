@@ -9,6 +9,9 @@ from ckptkit.model.source import Source, read_into
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
+
+    from ckptkit.model.views import Index
 
 PIECE_BYTES = 4 << 20
 """Upper bound of one piece that `Tensor.pieces` yields."""
@@ -144,14 +147,58 @@ class Tensor:
         return b"".join(self.pieces())
 
     def numpy(self) -> "np.ndarray[Any, Any]":
-        """Return a new array; bfloat16 and float8 come as raw unsigned integers.
+        """Return the elements as a read-only array; bfloat16 and float8 come as raw unsigned integers.
+
+        Its memory is the file's own pages, mapped for this tensor alone, where the bytes lie in a regular
+        file as an array needs them: one run, little-endian, aligned, not compressed. Else it is a copy. A zip
+        member is compared with its CRC first, unless this is a part of it; digests are not looked at. The
+        file must not be cut short or overwritten while the array lives: the system ends a process that
+        touches a page which is no more.
+        `array` copies always.
 
         Returns:
             Array of `shape`. Types that numpy lacks (BF16, F8_*) come as `u2`/`u1` bit patterns.
+
+        Raises:
+            UnreadableCheckpointError: The bytes are not there, or are not those that were stored.
         """
+        from ckptkit.model.views import as_numpy
+
+        return as_numpy(self)
+
+    def torch(self) -> "torch.Tensor":
+        """Return the elements as a tensor of torch, of any type, bfloat16 and float8 among them.
+
+        Memory and its rules are those of `numpy`, except that it may be written: what is written stays in
+        this process, and the file as it is.
+
+        Raises:
+            UnreadableCheckpointError: The bytes are not there, or are not those that were stored.
+            UnsupportedTensorError: This release of torch has no such element type.
+        """
+        from ckptkit.model.views import as_torch
+
+        return as_torch(self)
+
+    def array(self) -> "np.ndarray[Any, Any]":
+        """Return the elements as a new array, as `numpy` does but never over mapped pages."""
         import numpy as np
 
         return np.frombuffer(self.tobytes(), NUMPY[self.dtype.name]).reshape(self.shape)
+
+    def __getitem__(self, index: "Index") -> "Tensor":
+        """Return a part, by numpy's basic indexing (no backward steps); nothing is read.
+
+        `tensor[10:20].numpy()` reads ten rows. The part has no digest of its own.
+
+        Raises:
+            IndexError: There are more indices than dimensions, or one lies outside.
+            TypeError: An index is of another kind.
+            ValueError: A slice runs backwards.
+        """
+        from ckptkit.model.views import part
+
+        return part(self, index)
 
 
 def _swap(piece: bytes, word: int) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Self
 
 from ckptkit.errors import InaccessibleError, NotACheckpointError, UnreadableCheckpointError
-from ckptkit.model.source import Source, read_into
+from ckptkit.model.source import Mapped, Source, mapped, read_into
 
 
 class FileSource:
@@ -71,6 +71,19 @@ class FileSource:
         except OSError as error:
             raise InaccessibleError(f"cannot be read: {error.strerror}", where=self.name) from error
 
+    def mapped(self, offset: int, length: int, writable: bool) -> Mapped | None:
+        """Map the pages on which the bytes at `offset` lie; see `model.source.mapped`."""
+        check_range(self, offset, length)
+        import mmap
+
+        before = offset % mmap.ALLOCATIONGRANULARITY
+        access = mmap.ACCESS_COPY if writable else mmap.ACCESS_READ
+        try:
+            pages = mmap.mmap(self._descriptor, before + length, access=access, offset=offset - before)
+        except (OSError, ValueError):
+            return None  # a file system that maps nothing, or a file that became shorter: reading says which
+        return Mapped(memoryview(pages)[before:], before)
+
     def _shorter(self) -> UnreadableCheckpointError:
         return UnreadableCheckpointError("the file became shorter while it was read", where=self.name)
 
@@ -120,6 +133,11 @@ class Window:
         """Fill `buffer` with the bytes at `offset`; see `model.source.read_into`."""
         check_range(self, offset, len(buffer))
         read_into(self._parent, self._start + offset, buffer)
+
+    def mapped(self, offset: int, length: int, writable: bool) -> Mapped | None:
+        """Map the bytes at `offset`; see `model.source.mapped`."""
+        check_range(self, offset, length)
+        return mapped(self._parent, self._start + offset, length, writable=writable)
 
 
 class MemorySource:

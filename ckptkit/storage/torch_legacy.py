@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from ckptkit.errors import CkptkitError, LimitExceededError, UnknownVersionError, UnreadableCheckpointError
 from ckptkit.model.inert import ClassRef
-from ckptkit.model.source import Source, read_into
+from ckptkit.model.source import Mapped, Source, mapped, read_into
 from ckptkit.model.tensor import Storage
 from ckptkit.storage.pickles import Pickle, load
 from ckptkit.storage.pickles.torch_values import TypedStorage
@@ -168,6 +168,10 @@ class _Late:
         if self.window is None:
             raise UnreadableCheckpointError("read before the storages were found", where=self.name)
         read_into(self.window, offset, buffer)
+
+    def mapped(self, offset: int, length: int, writable: bool) -> Mapped | None:
+        """Map the bytes at `offset`; see `model.source.mapped`."""
+        return None if self.window is None else mapped(self.window, offset, length, writable=writable)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import threading
 import zlib
 from dataclasses import dataclass
 
-from ckptkit.model.source import Source
+from ckptkit.model.source import Mapped, Source
 from ckptkit.storage.source import Window, check_range
 from ckptkit.storage.zip.layout import refuse
 
@@ -66,6 +66,10 @@ class StoredSource:
         """Fill `buffer` with the bytes at `offset`; see `model.source.read_into`."""
         self._window.readinto(offset, buffer)
         self._count(offset, buffer)
+
+    def mapped(self, offset: int, length: int, writable: bool) -> Mapped | None:
+        """Map the bytes at `offset`, which compares nothing; see `model.source.mapped`."""
+        return self._window.mapped(offset, length, writable)
 
     def _count(self, offset: int, data: bytes | memoryview) -> None:
         """Go on computing the CRC where `data` is what comes next."""
