@@ -4,7 +4,9 @@ import json
 import re
 from collections.abc import Collection, Iterator
 
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{},:]|[^\s\[\]{},:"]++', re.DOTALL)
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)'
+"""Also one that never ends, so that broken text is gone through once."""
+_TOKEN = re.compile(_STRING + rb'|[\[\]{},:]|[^\s\[\]{},:"]++', re.DOTALL)
 _OPENING = (b"[", b"{")
 _CLOSING = (b"]", b"}")
 
@@ -23,7 +25,8 @@ def lines(text: bytes, pointers: Collection[str]) -> dict[str, int]:
             wanted.setdefault(part, []).append(pointer)
     found: dict[str, int] = {}
     line, counted = 1, 0
-    for pointer, start in _values(text):
+    deepest = max((pointer.count("/") for pointer in wanted), default=0)
+    for pointer, start in _values(text, deepest):
         if pointer in wanted:
             line, counted = line + text.count(b"\n", counted, start), start
             found.update(dict.fromkeys(wanted[pointer], line))
@@ -39,20 +42,22 @@ def _prefixes(pointer: str) -> Iterator[str]:
         yield pointer
 
 
-def _values(text: bytes) -> Iterator[tuple[str, int]]:
-    """Yield the pointer and the position of each value; outer ones before those inside."""
+def _values(text: bytes, deepest: int) -> Iterator[tuple[str, int]]:
+    """Yield the pointer and the position of each value down to a depth; outer ones before those inside."""
     path: list[str | int] = []
     is_key = False
     for match in _TOKEN.finditer(text):
         token = match.group()
         if token in _CLOSING:
             del path[-1:]
+            is_key = False
         elif token == b",":
             is_key = _next(path)
         elif is_key:
             path[-1], is_key = _key(token), False
         elif token != b":":
-            yield "".join(f"/{part}" for part in path), match.start()
+            if len(path) <= deepest:
+                yield "".join(f"/{part}" for part in path), match.start()
             if token in _OPENING:
                 path.append(0 if token == b"[" else "")
                 is_key = token == b"{"

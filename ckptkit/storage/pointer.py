@@ -14,7 +14,10 @@ MAX_POINTER_BYTES = 1024
 
 _LFS_VERSIONS = ("https://git-lfs.github.com/spec/v1", "https://hawser.github.com/spec/v1")
 _LFS_OID = re.compile(r"sha256:([0-9a-f]{64})")
-_DVC_OUTPUT = re.compile(r"^- (?:md5|etag|checksum|hash|size|path|version_id|cloud): *\S", re.MULTILINE)
+_DVC_OUTPUT = re.compile(
+    r"- (?:md5|etag|checksum|hash|size|nfiles|isexec|path|version_id|cloud"
+    r"|desc|type|remote|persist|cache|push): *\S"
+)
 _DVC_FIELD = re.compile(r"^[- ] (md5|etag|checksum|size|path): *(.+?) *$", re.MULTILINE)
 _DIGITS = re.compile(r"[0-9]{1,18}")
 
