@@ -22,6 +22,7 @@ class Case:
     codes: tuple[str, ...]
     besides: tuple[str, ...]
     notes: tuple[str, ...]
+    advice: tuple[str, ...]
     must: tuple[str, ...]
     spec: tuple[str, ...]
 
@@ -31,7 +32,7 @@ class Case:
             (bool(errors) == self.valid, f"{sorted(errors)} are errors, valid is {self.valid}"),
             (not set(self.codes) <= errors, f"{sorted(set(self.codes) - errors)} did not fire"),
             (not errors <= {*self.codes, *self.besides}, f"{sorted(errors)} fired, {self.codes} are broken"),
-            (not set(self.notes) <= others, f"{sorted(set(self.notes) - others)} were not mentioned"),
+            (not {*self.notes, *self.advice} <= others, f"only {sorted(others)} were mentioned"),
             (reached != self.reached, f"level {reached} is reached, {self.reached} is expected"),
         )
         return "; ".join(words for is_wrong, words in wrong if is_wrong)
