@@ -135,6 +135,33 @@ def test_rows_without_support_may_be_actions_times_atoms(tmp_path: Path) -> None
     assert (atoms.value, set(atoms.alternatives)) == (None, {None, 2, 4, 5, 10, 20})
 
 
+@pytest.mark.parametrize(
+    ("stated", "actions", "distributional", "question"),
+    [
+        ({"n_action": 20}, 20, False, ""),
+        ({"n_action": 20, "n_atoms": 51}, 20, False, ""),
+        ({"n_action": 4}, 4, True, "over which range"),
+        ({"n_atoms": 5}, 4, True, "over which range"),
+        ({"n_action": 3}, None, None, "model_config.n_action is 3, and the 20 rows of fc.2.weight do not"),
+        ({"n_atoms": 7}, None, None, "model_config.n_atoms is 7, and the 20 rows of fc.2.weight do not"),
+    ],
+)
+def test_rows_without_support_agree_with_what_the_file_states(
+    tmp_path: Path, stated: dict[str, int], actions: int | None, distributional: bool | None, question: str
+) -> None:
+    made = Dqn(SMALL, 20)
+    words = {"model_state_dict": made.state_dict(), "model_config": {"input_shape": SMALL, **stated}}
+    found = recovery.recover(save({**words, "version": "2.0"}, tmp_path / "net.pth"), ASSUMED)
+    if actions is not None:
+        assert found.config["n_action"].value == actions
+        assert found.config["distributional_dqn"].value is distributional
+    if question:
+        assert found.graph is None
+        assert any(question in one for one in found.questions)
+    else:
+        assert found.graph is not None, found.questions
+
+
 def test_without_a_profile_there_is_no_graph_and_the_flags_are_named(tmp_path: Path) -> None:
     found = recovery.recover(save(Dqn(SMALL, 4).state_dict(), tmp_path / "net.pth"), Hints())
     assert found.graph is None

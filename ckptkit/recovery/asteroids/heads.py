@@ -71,6 +71,34 @@ def _ambiguous(reading: Reading, stated: Stated, findings: Findings) -> Heads:
     if said is False:
         findings.prove("distributional_dqn", False, place("distributional_dqn"), reading.last)
         return _values_only(reading, stated, findings)
+    atoms = _implied_atoms(reading, stated)
+    if atoms == 1:
+        findings.prove("distributional_dqn", False, place("n_action"), reading.last)
+        return _values_only(reading, stated, findings)
+    if atoms:
+        return _without_range(reading, stated, findings, atoms)
+    for name in ("n_action", "n_atoms"):
+        value = stated.config.get(name)
+        if value is not None:
+            rows = f"the {reading.rows} rows of {reading.last}"
+            findings.ask(f"which holds? {place(name)} is {value}, and {rows} do not divide by it")
+    return _open(reading, findings)
+
+
+def _implied_atoms(reading: Reading, stated: Stated) -> int:
+    """Return how many rows each stated action has, 1 for one value; 0 where no fitting number is stated.
+
+    A stated number of atoms counts only without one of actions: files of plain networks have it too.
+    """
+    count = stated.config.get("n_action")
+    if count is None:
+        return _stated_atoms(reading, stated)
+    fits = isinstance(count, int) and not isinstance(count, bool) and count > 0
+    return reading.rows // int(str(count)) if fits and reading.rows % int(str(count)) == 0 else 0
+
+
+def _open(reading: Reading, findings: Findings) -> Heads:
+    """Record all ways to divide the rows."""
     atoms = divisors(reading.rows)[1:]
     others: dict[str, tuple[object, list[object]]] = {
         "distributional_dqn": (False, [True] if atoms else []),
