@@ -60,7 +60,11 @@ def example(code: str) -> str:
     if code in EXAMPLES:
         return EXAMPLES[code]
     folder, case = min(
-        ((path, case) for path, case in _cases() if code in (*case["codes"], *case["notes"])),
+        (
+            (path, case)
+            for path, case in _cases()
+            if code in (*case["codes"], *case["notes"], *case["advice"])
+        ),
         key=lambda one: (len(one[1]["codes"]) + len(one[1]["besides"]), one[0].name),
     )
     with chdir(folder):
