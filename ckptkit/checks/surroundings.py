@@ -1,26 +1,31 @@
 """CK7xx: what is around a checkpoint: the file system, the repository, the source it was made from."""
 
-import hashlib
 from collections.abc import Iterator
 
 from ckptkit.checks import Rule
+from ckptkit.checks.hashing import source_sha256
 from ckptkit.checks.view import shortened
 from ckptkit.errors import CkptkitError
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.finding import Finding, Severity
-from ckptkit.model.source import Source
-from ckptkit.model.tensor import PIECE_BYTES
+from ckptkit.model.settings import Verify
 
 LARGE_BYTES = 50_000_000
 """Above this GitHub warns of a file in a plain git repository (documentation "About large files", 2026)."""
 
 
-def check_origin(checkpoint: Checkpoint) -> Iterator[Finding]:
-    """Report a source beside a bundle that is not the one that the bundle was made from."""
+def check_origin(checkpoint: Checkpoint, _: Verify) -> Iterator[Finding]:
+    """Report a source beside a bundle that is not the one that the bundle was made from.
+
+    One that is older than the bundle and of the same size is taken for unchanged: to hash it would
+    cost as much as all the bundle does.
+    """
     around = checkpoint.surroundings
     for origin in around.origins if around is not None else ():
+        if not origin.touched:
+            continue
         try:
-            found = _sha256(origin.source)
+            found = source_sha256(origin.source)
         except CkptkitError:
             continue  # what cannot be read says nothing of the bundle
         if found != origin.sha256:
@@ -31,13 +36,6 @@ def check_origin(checkpoint: Checkpoint) -> Iterator[Finding]:
             yield Finding(
                 "CK701", Severity.INFO, message, origin.path, fix="convert it again to take it over"
             )
-
-
-def _sha256(source: Source) -> str:
-    state = hashlib.sha256()
-    for at in range(0, source.size, PIECE_BYTES):
-        state.update(source.read(at, min(PIECE_BYTES, source.size - at)))
-    return state.hexdigest()
 
 
 def check_modes(checkpoint: Checkpoint) -> Iterator[Finding]:
@@ -85,9 +83,10 @@ RULES = (
         2,
         "The file that a bundle was made from stands beside it and has changed since.",
         "A run that saves under one name again and again leaves bundles behind that are older than what "
-        "stands beside them. Neither is broken, but they are not the same network any more.",
+        "stands beside them. Neither is broken, but they are not the same network any more. Its contents are "
+        "compared where it is of another size or not older than the bundle.",
         "Convert the file again if the bundle is to follow it.",
-        check=check_origin,
+        compare=check_origin,
     ),
     Rule(
         "CK702",

@@ -30,11 +30,13 @@ class Origin:
         path: As findings name it.
         source: Its bytes.
         sha256: The digest that the bundle's lineage records, lowercase hex.
+        touched: Whether it is of another size, or not older than the bundle, so that it may have changed.
     """
 
     path: str
     source: Source
     sha256: str
+    touched: bool = True
 
 
 @dataclass(frozen=True, slots=True)

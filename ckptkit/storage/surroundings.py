@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ckptkit.errors import CkptkitError
 from ckptkit.model.checkpoint import Checkpoint
-from ckptkit.model.manifest import carried
+from ckptkit.model.manifest import NAME, carried
 from ckptkit.model.settings import glob_pattern
 from ckptkit.model.surroundings import FileFacts, Origin, Surroundings
 from ckptkit.storage.source import FileSource
@@ -102,9 +102,20 @@ def _origins(checkpoint: Checkpoint, path: Path) -> Iterator[Origin]:
         beside = path.parent / name
         if beside.is_file() and not beside.samefile(path):
             try:
-                yield Origin(str(beside), FileSource(beside), digest.lower())
+                source = FileSource(beside)
+                since = source.size != row.get("size") or _is_newer(beside, path)
+                yield Origin(str(beside), source, digest.lower(), since)
             except CkptkitError:
                 continue
+
+
+def _is_newer(file: Path, bundle: Path) -> bool:
+    """Whether a file was changed when the bundle stood already, or in the same moment."""
+    made = bundle / NAME if bundle.is_dir() else bundle
+    try:
+        return file.stat().st_mtime_ns >= made.stat().st_mtime_ns
+    except OSError:
+        return True
 
 
 def _is_plain(name: str) -> bool:
