@@ -15,7 +15,7 @@ class FileSource:
     The file is opened for reading only, on construction, and closed when the object goes.
     """
 
-    __slots__ = ("_descriptor", "name", "size")
+    __slots__ = ("_descriptor", "_written", "name", "size")
 
     def __init__(self, path: str | os.PathLike[str], name: str = "") -> None:
         """Open `path`.
@@ -38,14 +38,15 @@ class FileSource:
         status = os.fstat(self._descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise NotACheckpointError("is not a regular file", where=self.name)
-        self.size = status.st_size
+        self.size, self._written = status.st_size, status.st_mtime_ns
 
     @classmethod
     def opened(cls, descriptor: int, name: str) -> Self:
         """Take a regular file that is open already; it is closed with the object."""
         made = cls.__new__(cls)
         made._descriptor, made.name = descriptor, name  # noqa: SLF001 - its own
-        made.size = os.fstat(descriptor).st_size
+        status = os.fstat(descriptor)
+        made.size, made._written = status.st_size, status.st_mtime_ns  # noqa: SLF001
         return made
 
     def read(self, offset: int, length: int) -> bytes:
@@ -83,6 +84,20 @@ class FileSource:
         except (OSError, ValueError):
             return None  # a file system that maps nothing, or a file that became shorter: reading says which
         return Mapped(memoryview(pages)[before:], before)
+
+    def refuse_changed(self) -> None:
+        """Refuse a file that was written to since it was opened: what was read may be parts of two.
+
+        A file that another one was renamed over, or that was removed, is still the one that is open.
+
+        Raises:
+            UnreadableCheckpointError: It was written to.
+        """
+        status = os.fstat(self._descriptor)
+        if (status.st_size, status.st_mtime_ns) != (self.size, self._written):
+            raise UnreadableCheckpointError(
+                "was written to while it was read", where=self.name, fix="wait until it is complete"
+            )
 
     def _shorter(self) -> UnreadableCheckpointError:
         return UnreadableCheckpointError("the file became shorter while it was read", where=self.name)

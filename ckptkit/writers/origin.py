@@ -11,6 +11,7 @@ from ckptkit.errors import CkptkitError, ManifestError
 from ckptkit.model import manifest
 from ckptkit.model.checkpoint import Checkpoint, SourceFile
 from ckptkit.model.source import read_into
+from ckptkit.storage.source import FileSource
 
 _PIECE_BYTES = 512 << 10
 """Small enough to be still in the processor's cache when it is hashed."""
@@ -30,6 +31,20 @@ def sources(checkpoint: Checkpoint) -> Iterator[Path]:
         yield folder / file.path
     if checkpoint.container == "directory":
         yield folder
+
+
+def refuse_changed(checkpoint: Checkpoint) -> None:
+    """Refuse a checkpoint whose files were written to since they were opened.
+
+    Args:
+        checkpoint: All that was wanted of it has been read.
+
+    Raises:
+        UnreadableCheckpointError: One was.
+    """
+    for file in checkpoint.files:
+        if isinstance(file.source, FileSource):
+            file.source.refuse_changed()
 
 
 def _extended(lineage: Mapping[str, object], migrations: tuple[str, ...]) -> Mapping[str, object]:
@@ -69,12 +84,17 @@ class Origin:
             self._thread.join()
 
     def lineage(self) -> Mapping[str, object]:
-        """Return the lineage, once all files are hashed.
+        """Return the lineage, once all files are hashed and all else has been read.
 
         Raises:
             ManifestError: The source's own lineage is no object.
-            CkptkitError: A file could not be read.
+            CkptkitError: A file could not be read, or was written to meanwhile.
         """
+        found = self._found()
+        refuse_changed(self._checkpoint)
+        return found
+
+    def _found(self) -> Mapping[str, object]:
         if self._carried is not None:
             if not isinstance(self._carried, Mapping):
                 raise ManifestError("lineage is no object", where=self._checkpoint.path)

@@ -14,6 +14,7 @@ from ckptkit.storage.atomic import new_directory
 from ckptkit.writers import conformance, onnx_out
 from ckptkit.writers.deploy import write_manifest
 from ckptkit.writers.network import Network
+from ckptkit.writers.origin import refuse_changed
 
 REPLACED = frozenset((form.NAME, form.DIGEST_NAME, onnx_out.FILE, conformance.FILE))
 _ROLES = (onnx_out.ROLE, conformance.ROLE)
@@ -36,6 +37,7 @@ def rewrite(checkpoint: Checkpoint, network: Network, examine: Examine) -> list[
     with _beside(Path(checkpoint.path).resolve()) as folder:
         made = network.write(folder, str(before["content_digest"]), places(before))
         examine(folder / onnx_out.FILE)
+        refuse_changed(checkpoint)
         kept = [row for row in _rows(before, "files") if row.get("role") not in _ROLES]
         added = [
             {"path": f.path, "size": f.size, "sha256": f.sha256, "media_type": f.media_type, "role": f.role}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.storage.atomic import new_file
-from ckptkit.writers.origin import sources
+from ckptkit.writers.origin import refuse_changed, sources
 
 
 def write_file(
@@ -27,4 +27,5 @@ def write_file(
         return ()
     with new_file(target, force=force, sources=sources(checkpoint)) as output:
         output.write(data)
+        refuse_changed(checkpoint)
     return ((target.name, len(data), hashlib.sha256(data).hexdigest()),)

@@ -16,7 +16,7 @@ from ckptkit.storage.atomic import new_directory, new_file
 from ckptkit.storage.output import Output, create
 from ckptkit.version import __version__
 from ckptkit.writers import Writer
-from ckptkit.writers.origin import sources
+from ckptkit.writers.origin import refuse_changed, sources
 from ckptkit.writers.sb3 import data, fields, optimizers, policy, sidecars, weights
 from ckptkit.writers.sb3.archive import Archive, torch_member
 from ckptkit.writers.sb3.changes import Changes
@@ -210,6 +210,7 @@ def _write_zip(checkpoint: Checkpoint, made: Agent, output: Output) -> Archive:
             )
             raise IntegrityError(what, where=checkpoint.path, fix="restore the file from its source")
     archive.end()
+    refuse_changed(checkpoint)
     return archive
 
 
