@@ -44,7 +44,7 @@ def emit(text: str, output: str | None) -> None:
         BrokenPipeError: Whoever read standard output has stopped.
     """
     if output:
-        _write(text, output)
+        _replace(text, output)
         return
     if sys.stdout is None:
         return
@@ -66,12 +66,33 @@ def append(text: str, output: str) -> None:
     Raises:
         WriteError: The file cannot be written.
     """
-    _write(text, output, "a")
+    _write_through(text, output, "ab")
 
 
-def _write(text: str, output: str, mode: str = "w") -> None:
+def _replace(text: str, output: str) -> None:
+    """Write a report that appears whole or not at all."""
+    from ckptkit.storage.atomic import new_file
+
+    path = Path(output)
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        # A pipe has no earlier contents to keep; a link may be /dev/stdout, which someone holds open.
+        _write_through(text, output, "wb")
+        return
+    if path.exists() and not os.access(path, os.W_OK):
+        raise WriteError("cannot be written: it is write-protected", where=output)
+    if not path.parent.is_dir():
+        raise WriteError("cannot be written: there is no such folder", where=str(path.parent))
+    with new_file(path, force=True) as file:
+        file.write(_encoded(text))
+
+
+def _write_through(text: str, output: str, mode: str) -> None:
     try:
-        with Path(output).open(mode, encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-            file.write(text)
+        with Path(output).open(mode) as file:
+            file.write(_encoded(text))
     except OSError as error:
         raise WriteError(f"cannot be written: {error.strerror}", where=output) from error
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace")

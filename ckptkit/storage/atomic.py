@@ -110,8 +110,15 @@ def rehearse(target: Path, *, force: bool, sources: Iterable[Path] = ()) -> None
 
 def _finish(temp: Path, target: Path, check: Callable[[], None], force: bool) -> None:
     check()
+    if target.is_file():
+        with suppress(OSError):  # some file systems know no permissions
+            shutil.copymode(target, temp)
     put_in_place(temp, target, replace=force)
-    sync_directory(target.parent)
+    try:
+        sync_directory(target.parent)
+    except OSError as error:
+        what = f"stands there, and may be gone after a loss of power: {error.strerror}"
+        raise WriteError(what, where=str(target), fix="look after the disk, then write it again") from error
 
 
 def _check_file(target: Path, force: bool) -> None:
@@ -170,7 +177,8 @@ def _temporary(target: Path, *, directory: bool) -> Iterator[Path]:
             yield temp
         finally:
             lock.release()
-            remove(temp)
+            with suppress(OSError):  # else the next run clears it away
+                remove(temp)
 
 
 def _locked(target: Path, directory: bool) -> tuple[Path, Lock]:
