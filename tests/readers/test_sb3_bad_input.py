@@ -7,6 +7,7 @@ import zipfile
 
 import pytest
 
+from ckptkit.api import recover
 from ckptkit.errors import (
     CkptkitError,
     LimitExceededError,
@@ -97,6 +98,17 @@ def test_broken_content(good, name):
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
     assert str(good) in str(caught.value)
+
+
+def test_broken_data_has_a_way_out_that_works(good, tmp_path):
+    broken = replaced(good, data=b"hello")
+    with pytest.raises(UnreadableCheckpointError) as caught:
+        read(broken)
+    assert "ckptkit recover policy.pth --assume stable-baselines3" in caught.value.fix
+    (tmp_path / "policy.pth").write_bytes(members(broken)["policy.pth"])
+    found = recover(tmp_path / "policy.pth", assume=["stable-baselines3"])
+    assert found.family == "sb3-policy"
+    assert found.graph is None or found.assumed
 
 
 def test_too_many_bytes_or_fields_of_data(good, monkeypatch):

@@ -22,6 +22,11 @@ from ckptkit.storage.torch_file import open_torch
 from ckptkit.storage.zip import ZipArchive
 
 _SPACES = {"observation_space": "observation", "action_space": "action"}
+WAY_OUT = (
+    f"the weights can be taken out by themselves (unzip -p ZIP {members.POLICY} > policy.pth) and described: "
+    "ckptkit recover policy.pth --assume stable-baselines3"
+)
+"""What helps where `data` is not what it should be; a zip with such a member is no sound one."""
 _LEFT_OUT = {
     "_last_obs": "the environment's last observation, not part of the agent",
     "_last_original_obs": "the environment's last observation, not part of the agent",
@@ -137,7 +142,11 @@ def _fields(archive: ZipArchive, found: Collected) -> dict[str, object]:
         found.note("lost-data", message, members.DATA)
         return {}
     raw = archive.read(members.DATA, data_member.MAX_BYTES)
-    return data_member.fields(raw, f"{archive.source.name}:{members.DATA}", found)
+    try:
+        return data_member.fields(raw, f"{archive.source.name}:{members.DATA}", found)
+    except UnreadableCheckpointError as error:
+        error.fix = error.fix or WAY_OUT
+        raise
 
 
 def _config(values: Mapping[str, object], found: Collected) -> _Config:
