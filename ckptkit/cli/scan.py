@@ -17,10 +17,12 @@ FORMS = ("text", "json", "sarif")
 @click.command("scan")
 @options.paths_argument
 @click.option(
-    "--full/--brief",
-    default=None,
-    help="List parts, allowed globals and code too (text); default: where one file is named.",
+    "--full",
+    "detail",
+    flag_value="full",
+    help="List parts, allowed globals and code too (text); the default where PATH is one file.",
 )
+@click.option("--brief", "detail", flag_value="brief", help="List only what is wrong (text).")
 @click.option("--jobs", type=click.IntRange(1, 256), help="Processes; default: one a core for many files.")
 @click.option(
     "--format",
@@ -33,7 +35,7 @@ FORMS = ("text", "json", "sarif")
 def command(
     *,
     paths: tuple[str, ...],
-    full: bool | None,
+    detail: str | None,
     jobs: int | None,
     form: str | None,
     output: str | None,
@@ -53,7 +55,8 @@ def command(
     from ckptkit.report import scan_forms
 
     chosen = form_of(form, output, FORMS)
-    whole = (len(paths) == 1 and not Path(paths[0]).is_dir()) if full is None else full
+    one_file = len(paths) == 1 and not Path(paths[0]).is_dir()
+    whole = detail == "full" or (detail is None and one_file)
     shown = wants_color(color, output)
 
     def told(one: "Scanned") -> None:

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ckptkit.model.baseline import Pardoned
 from ckptkit.model.finding import Finding, Severity, Verdict
 from ckptkit.model.inert import CodeFact, GlobalUse
+
+if TYPE_CHECKING:
+    from ckptkit.model.baseline import Pardoned
 
 GRAVITY = (
     Verdict.DATA_ONLY,
@@ -75,7 +78,7 @@ class Scanned:
     incomplete: str = ""
 
     @property
-    def pardoned(self) -> tuple[Pardoned, ...]:
+    def pardoned(self) -> "tuple[Pardoned, ...]":
         """Findings that a baseline accepts: none, since what is said of safety is never put aside."""
         return ()
 

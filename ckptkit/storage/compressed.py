@@ -8,7 +8,6 @@ Sources: RFC 1952 (gzip), RFC 8878 (zstd), lz4 1.10 `doc/lz4_Frame_format.md`.
 
 import io
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, cast
@@ -79,6 +78,8 @@ def unwrap(source: Source, wanted: Callable[[bytes], bool] = is_checkpoint) -> W
 
 def _unpacked(stream: "_Unpacking") -> FileSource:
     """Write the content to a file that has no name, and return it."""
+    import tempfile
+
     name = stream.source.name
     try:
         with tempfile.TemporaryFile(prefix="ckptkit-") as file:
