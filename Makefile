@@ -3,10 +3,12 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
+SECONDS ?= 60
+TARGETS ?=
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint style types layers format demo fixtures bench clean
+.PHONY: help setup test lint style types layers format demo fixtures bench fuzz clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 12
@@ -48,6 +50,10 @@ bench: $(READY) ## measure against what people use today, and recovery against t
 
 fixtures: $(READY) ## write every fixture anew
 	for each in fixtures/make_*.py; do $(BIN)/python "$$each" || exit 1; done
+
+fuzz: $(READY) ## fuzz every reader for SECONDS each, or TARGETS alone (atheris is installed first; see fuzz/README.md)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[fuzz]'
+	$(BIN)/python -m fuzz.run --seconds $(SECONDS) $(TARGETS)
 
 clean: ## remove what was made here
 	rm -rf $(VENV) out build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -8,13 +8,18 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from random import Random
 
 from ckptkit.errors import CkptkitError
+from ckptkit.graph.shapes import SCHEMA, reference
+from ckptkit.layers import vocabulary
 from ckptkit.model import ijson
+from ckptkit.model.architecture import Graph, Layer
 from ckptkit.storage.source import MemorySource
 from ckptkit.storage.torch_legacy import is_legacy
 from ckptkit.storage.zip import ZipArchive, is_zip
 from fuzz.targets import FIXTURES, TARGETS
+from tests.layers.cases import CASES, Case
 
 FOLDER = Path(__file__).resolve().parent
 CRASHERS = FOLDER / "crashers"
@@ -83,11 +88,22 @@ def _data_members() -> Seeds:
 
 
 def _graphs() -> Seeds:
-    """Yield the architectures of manifests, and one small graph for each layer type."""
+    """Yield the architectures of manifests, and one graph for each layer type."""
     for name, data in _manifests():
         document = ijson.examine(data).value
         if isinstance(document, dict) and isinstance(document.get("architecture"), dict):
             yield name, json.dumps(document["architecture"]).encode()
+    for name, make in CASES.items():
+        graph = _one_layer(name, make(Random(name)))
+        yield f"made-{name}", json.dumps({"schema": SCHEMA, "graph": graph.to_json()}).encode()
+
+
+def _one_layer(name: str, case: Case) -> Graph:
+    kind = vocabulary()[name]
+    inputs = {f"in.{index}": value for index, value in enumerate(case.takes)}
+    given = kind.infer({**kind.defaults, **case.attrs}, case.takes)
+    outputs = {f"out.{index}": reference("net", index) for index in range(len(given))}
+    return Graph(inputs, (Layer("net", name, tuple(inputs), case.attrs),), outputs)
 
 
 _SEEDS = {
@@ -102,9 +118,8 @@ _SEEDS = {
 }
 
 
-def main(arguments: list[str]) -> None:
-    """Write the seeds of every target to a folder of its own."""
-    folder = Path(*arguments) if arguments else Path("out", "fuzz")
+def write(folder: Path) -> None:
+    """Write the seeds of every target to a folder of its own below `folder`."""
     for target in TARGETS:
         place = folder / target / "seeds"
         place.mkdir(parents=True, exist_ok=True)
@@ -113,4 +128,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    write(Path(*sys.argv[1:2]) if sys.argv[1:] else Path("out", "fuzz"))

@@ -131,6 +131,9 @@ def _changed(tree: object, random: Random) -> object:
 
 def _change_value(places: list[tuple[Holder, object]], random: Random) -> None:
     holder, key = random.choice(places)
+    if random.random() < 0.3:
+        _change_number(places, random)
+        return
     match random.randrange(5):
         case 0:
             holder[key] = random.choice(_PLAIN)
@@ -145,6 +148,14 @@ def _change_value(places: list[tuple[Holder, object]], random: Random) -> None:
             holder.insert(key, json.loads(json.dumps(holder[key])))
         case _:
             holder[key] = random.choice(([], {}, [holder[key]], {"a": holder[key]}))
+
+
+def _change_number(places: list[tuple[Holder, object]], random: Random) -> None:
+    """Replace a number by one near it, or by a small one: what is counted may still fit elsewhere."""
+    found = [(holder, key) for holder, key in places if type(holder[key]) is int]
+    if found:
+        holder, key = random.choice(found)
+        holder[key] = random.choice((holder[key] - 1, holder[key] + 1, holder[key] * 2, random.randrange(9)))
 
 
 def _places(tree: object) -> Iterator[tuple[Holder, object]]:
