@@ -1,13 +1,20 @@
 """An audit hook that says what Python code did: imports, files, code, processes, network.
 
-A hook cannot be removed from an interpreter, so there is one, which records while a recording runs.
+A hook cannot be removed from an interpreter, so there is one, which records while a recording runs. It
+does not see an import of what is imported already; the trap does, and knows what ckptkit's source imports.
 """
 
+import ast
+import builtins
+import importlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 NAMELESS = getattr(os, "O_TMPFILE", -1)
@@ -36,6 +43,8 @@ CHANGES = frozenset(
         "shutil.unpack_archive",
     ]
 )
+MAKES_SECOND = frozenset(["os.link", "os.symlink", "shutil.copyfile", "shutil.copytree"])
+"""Events of which only the second path is changed."""
 PROCESSES = frozenset(
     [
         "subprocess.Popen",
@@ -74,8 +83,10 @@ class Audit:
         imports: Names of modules that were looked for, found or not, in order.
         opened: Paths of files that were opened for reading.
         violations: Anything that reading a checkpoint must never do, one line each.
+        writable: Folders in which files may be made, changed and removed.
     """
 
+    writable: tuple[str, ...] = ()
     imports: list[str] = field(default_factory=list)
     opened: list[str] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
@@ -86,17 +97,69 @@ _state = {"installed": False}
 
 
 @contextmanager
-def audit() -> Iterator[Audit]:
-    """Record until the block ends."""
+def audit(writable: Sequence[Path] = ()) -> Iterator[Audit]:
+    """Record until the block ends.
+
+    Args:
+        writable: Folders in which files may be made, changed and removed.
+    """
     if not _state["installed"]:
         sys.addaudithook(_hook)
         _state["installed"] = True
-    record = Audit()
+    own_names()  # reading our source compiles it
+    record = Audit(tuple(str(folder.resolve()) for folder in writable))
     _running.append(record)
     try:
-        yield record
+        with _trap(record):
+            yield record
     finally:
         _running.remove(record)
+
+
+@cache
+def own_names() -> frozenset[str]:
+    """Return every top-level module that ckptkit's source imports."""
+    import ckptkit
+
+    names = {"ckptkit"}
+    for path in Path(ckptkit.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            match node:
+                case ast.Import(names=aliases):
+                    names.update(alias.name for alias in aliases)
+                case ast.ImportFrom(module=str(module)):
+                    names.add(module)
+                case ast.Call(func=ast.Attribute(attr="import_module"), args=[ast.Constant(value=str(name))]):
+                    names.add(name)
+    return frozenset(name.partition(".")[0] for name in names)
+
+
+@contextmanager
+def _trap(record: Audit) -> Iterator[None]:
+    """Record imports by ckptkit of names that stand nowhere in its source, loaded already or not."""
+    by_name, by_statement = importlib.import_module, builtins.__import__
+
+    def judge(name: str, importer: object) -> None:
+        # Compiled code imports parts of its own package in the name of whoever called it.
+        package = name.partition(".")[0]
+        if str(importer).partition(".")[0] == "ckptkit" and package not in own_names():
+            record.violations.append(f"{importer} imports {name}, which its source does not name")
+
+    def import_module(name: str, package: str | None = None) -> Any:
+        judge(name, sys._getframe(1).f_globals.get("__name__"))
+        return by_name(name, package)
+
+    def import_statement(
+        name: str, scope: Mapping[str, object] | None = None, *rest: Any, **more: Any
+    ) -> Any:
+        judge(name, (scope or sys._getframe(1).f_globals).get("__name__"))
+        return by_statement(name, scope, *rest, **more)
+
+    importlib.import_module, builtins.__import__ = import_module, import_statement
+    try:
+        yield
+    finally:
+        importlib.import_module, builtins.__import__ = by_name, by_statement
 
 
 def _hook(event: str, arguments: tuple[object, ...]) -> None:
@@ -107,7 +170,8 @@ def _hook(event: str, arguments: tuple[object, ...]) -> None:
         if event == "import":
             record.imports.append(str(arguments[0]))
         elif problem:
-            record.violations.append(problem)
+            if not _allowed(event, arguments, record.writable):
+                record.violations.append(problem)
         elif event == "open" and not isinstance(arguments[0], int):
             record.opened.append(os.fsdecode(str(arguments[0])))
 
@@ -122,11 +186,28 @@ def _problem(event: str, arguments: tuple[object, ...]) -> str:
     return ""
 
 
+def _allowed(event: str, arguments: tuple[object, ...], writable: tuple[str, ...]) -> bool:
+    """Whether a change touches nothing but what lies in the writable folders."""
+    if not writable or event not in CHANGES | {"open"}:
+        return False
+    touched = arguments[:2] if event in {"os.rename", "shutil.move"} else arguments[:1]
+    if event in MAKES_SECOND:
+        touched = arguments[1:2]
+    # What removes a whole folder names its files relative to an open one, whose number comes last.
+    number = arguments[-1]
+    relative = event != "open" and isinstance(number, int) and number >= 0
+    start = Path(f"/proc/self/fd/{number}") if relative else Path()
+    places = [(start.resolve() / os.fsdecode(str(path))).resolve() for path in touched]
+    return all(any(place.is_relative_to(root) for root in writable) for place in places)
+
+
 def _writes(arguments: tuple[object, ...]) -> bool:
     path, mode, flags = arguments
-    if isinstance(path, int):  # a descriptor; how it was opened has been judged
+    if isinstance(path, int) or path == os.devnull:  # how a descriptor was opened has been judged
         return False
     if isinstance(flags, int) and flags & NAMELESS == NAMELESS:
+        return False
+    if Path(str(path)).is_dir():  # the same file, asked for by `io.open`
         return False
     if isinstance(mode, str):
         return any(letter in mode for letter in "wax+")

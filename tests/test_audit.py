@@ -1,69 +1,86 @@
 """Looking into a checkpoint runs nothing of it: what an audit hook sees over every file we have.
 
-One new interpreter reads, inspects and validates every fixture and, where there is one, every file
-of the corpus. Imports, opened files, executed code, processes and sockets are recorded.
+One new interpreter calls the commands on every fixture, on seeds of the fuzzing and, where there is one, on
+every file of the corpus. Imports, opened files, executed code, processes and sockets are recorded.
 """
 
+import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
+import tempfile
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 
+from ckptkit.cli.app import COMMANDS
+from ckptkit.model.extras import PARTS
+from ckptkit.model.manifest import NAME as MANIFEST
+from fuzz.make_corpus import seeds
+from fuzz.targets import TARGETS
+from tests.audit_probe import NO_FILE, calls
 from tests.corpus import CHECKOUT, corpus_files
 
-OUR_OWN = ("click", "jsonschema", "numpy", "rich")
+OUR_OWN = (
+    "click",
+    "jsonschema",
+    "numpy",
+    "platformdirs",
+    "rich",
+    *(name for part in PARTS.values() for name in part),
+)
 """What ckptkit depends on; whatever these depend on is theirs to import."""
 JYTHON = frozenset(["org", "org.python", "org.python.core"])
 """Looked for by the standard library's `copy`."""
 NO_CHECKPOINT = frozenset([".md", ".py", ".pyc"])
 """Suffixes of what stands in `fixtures/` and is no fixture."""
+DESCRIPTIONS = frozenset(["case.json", "expected.json"])
+"""What stands beside fixtures and says what must be found in them."""
+SETTINGS = frozenset([CHECKOUT / name for name in ("ckptkit.toml", "pyproject.toml")])
+"""The settings of the project that the command is called in, which `validate` reads."""
+ATTRIBUTES = ".gitattributes"
+"""Of the repository that a file lies in: whether its large files may be pointers."""
 
-PROBE = """
-import contextlib, json, os, sys
-from ckptkit import api, errors
-from ckptkit.cli.app import status
-from tests.auditing import audit
 
-paths = json.load(sys.stdin)
-records = {}
-with open(os.devnull, "w") as nowhere:
-    sys.stdout, out, sys.stderr, err = nowhere, sys.stdout, nowhere, sys.stderr
-    for path in paths:
-        with audit() as record:
-            with contextlib.suppress(errors.CkptkitError):
-                api.read(path)
-            statuses = [status([*words, path]) for words in (
-                ["inspect"], ["validate", "--format", "json"]
-            )]
-        records[path] = {**vars(record), "statuses": statuses}
-    sys.stdout, sys.stderr = out, err
-json.dump(records, sys.stdout)
-"""
+FIRST = ("inspect", "validate", "scan")
+EVERYTHING = "CKPTKIT_AUDIT_EVERYTHING"
+"""Set: every command on every file, which takes some minutes."""
+SEEDS = 12
+"""So many of each target of the fuzzing."""
 
 
 @dataclass(frozen=True)
 class Seen:
     """What was seen while one file was looked into."""
 
+    writable: list[str]
     imports: list[str]
     opened: list[str]
     violations: list[str]
-    statuses: list[int]
+    statuses: dict[str, int]
 
 
-def look_into(paths: list[Path]) -> dict[str, Seen]:
-    """Look into `paths` in a new interpreter and return what was seen, by path."""
+def look_into(paths: Iterable[Path], folder: Path, shared: Container[Path] = ()) -> dict[str, Seen]:
+    """Call commands on files in a new interpreter and return what was seen, by path.
+
+    Args:
+        paths: The files.
+        folder: Where commands may write.
+        shared: Those of `paths` among which the commands are shared out.
+    """
+    chosen = {str(path): share(at) if path in shared else COMMANDS for at, path in enumerate(paths)}
     run = subprocess.run(
-        [sys.executable, "-B", "-c", PROBE],
-        input=json.dumps([str(path) for path in paths]),
+        [sys.executable, "-B", "-m", "tests.audit_probe", str(folder / "out")],
+        input=json.dumps({path: list(commands) for path, commands in chosen.items()}),
         cwd=CHECKOUT,
+        env={**os.environ, "CKPTKIT_CACHE_DIR": str(folder / "cache"), "GITHUB_STEP_SUMMARY": ""},
         capture_output=True,
         text=True,
         check=False,
@@ -72,11 +89,38 @@ def look_into(paths: list[Path]) -> dict[str, Seen]:
     return {path: Seen(**record) for path, record in json.loads(run.stdout).items()}
 
 
+def share(number: int) -> Iterable[str]:
+    """Return the commands for one of many files: what everybody does first, and each third of the others."""
+    if os.environ.get(EVERYTHING):
+        return COMMANDS
+    return [*FIRST, *sorted(COMMANDS.keys() - FIRST)[number % 3 :: 3]]
+
+
 def fixture_paths() -> list[Path]:
-    root = CHECKOUT / "fixtures"
-    found = [path for path in sorted(root.rglob("*")) if path.suffix not in NO_CHECKPOINT]
-    # A folder of folders would only be searched for what is looked into one by one anyway.
-    return [path for path in found if path.is_file() or any(child.is_file() for child in path.iterdir())]
+    """Return every fixture, each contents once, and every folder that is a checkpoint or holds some."""
+    found = sorted(path for name in ("fixtures", "tests/hostile") for path in (CHECKOUT / name).rglob("*"))
+    files = [path for path in found if path.is_file() and path.suffix not in NO_CHECKPOINT]
+    files = [path for path in files if path.name not in DESCRIPTIONS]
+    bundles = {path.parent for path in files if path.name == MANIFEST}
+    by_contents = {
+        (path.suffix, hashlib.sha256(path.read_bytes()).digest()): path
+        for path in files
+        if path.parent not in bundles  # looked into with its bundle
+    }
+    counted = Counter(path.parent for path in files)
+    folders = {folder for folder, count in counted.items() if count > 1 or folder in bundles}
+    return sorted({*by_contents.values(), *folders})
+
+
+def fuzz_paths(folder: Path) -> list[Path]:
+    """Write seeds of the fuzzing into files, some of each target, evenly spread, and return these."""
+    paths = []
+    for target in TARGETS:
+        made = sorted(seeds(target).items())
+        for number, (_, data) in enumerate(made[:: -(-len(made) // SEEDS)]):
+            paths.append(folder / f"{target}-{number}.pt")
+            paths[-1].write_bytes(data)
+    return paths
 
 
 def allowed_imports() -> frozenset[str]:
@@ -121,19 +165,18 @@ def normal(name: str) -> str:
     return name.lower().replace("_", "-").replace(".", "-")
 
 
-def may_open(path: str, seen_for: str) -> bool:
-    """Whether a file may be read: the checkpoint's own folder, the interpreter's, or ours."""
+def may_open(path: str, seen_for: str, writable: Iterable[str]) -> bool:
+    """Whether a file may be read: of the checkpoint's folder, the interpreter, ckptkit, or just written."""
     target = Path(path)
-    roots = [
-        Path(seen_for).parent,
-        Path(seen_for),
-        CHECKOUT / "ckptkit",
-        CHECKOUT / "schemas",
-        CHECKOUT / "spec",
-    ]
+    if target in SETTINGS or target.name == ATTRIBUTES or path == os.devnull:
+        return True
+    roots = [Path(seen_for).parent, Path(seen_for), *map(Path, writable)]
+    roots += [CHECKOUT / name for name in ("ckptkit", "schemas", "spec")]
     roots += [Path(sysconfig.get_path(kind)) for kind in ("stdlib", "platstdlib", "purelib", "platlib")]
     roots += [Path(sys.prefix), Path(sys.base_prefix)]
-    return any(target.resolve().is_relative_to(root.resolve()) for root in roots) or path == "/dev/null"
+    if target == Path(tempfile.gettempdir()):  # a file in it that has no name
+        return True
+    return any(target.resolve().is_relative_to(root.resolve()) for root in roots)
 
 
 def assert_nothing_ran(seen: dict[str, Seen]) -> None:
@@ -143,28 +186,67 @@ def assert_nothing_ran(seen: dict[str, Seen]) -> None:
         problems += [f"{path}: {violation}" for violation in record.violations]
         strange = [name for name in record.imports if name.split(".")[0] not in allowed]
         problems += [f"{path}: imports {name}" for name in strange if name not in JYTHON]
-        problems += [f"{path}: opens {name}" for name in record.opened if not may_open(name, path)]
-        problems += [f"{path}: status {code}" for code in record.statuses if code not in {0, 1, 2}]
+        opened = {name for name in record.opened if not may_open(name, path, record.writable)}
+        problems += [f"{path}: opens {name}" for name in sorted(opened)]
+        wrong = {call: code for call, code in record.statuses.items() if code not in {0, 1, 2}}
+        problems += [f"{path}: {call} ends with {code}" for call, code in wrong.items()]
     assert not problems, "\n".join(problems[:40])
 
 
-def test_looking_into_every_fixture_runs_nothing() -> None:
+def successes(seen: dict[str, Seen]) -> dict[str, int]:
+    """Return how many files each command did its work for."""
+    counted = dict.fromkeys(COMMANDS.keys() - NO_FILE, 0)
+    for record in seen.values():
+        for command in {call.partition(" ")[0] for call, code in record.statuses.items() if code == 0}:
+            counted[command] += 1
+    return counted
+
+
+def test_every_command_is_looked_at() -> None:
+    assert set(COMMANDS) - NO_FILE <= set(calls("path", "out")), (
+        "say in tests/audit_probe.py how it is called"
+    )
+
+
+@pytest.mark.slow
+def test_no_command_runs_anything_of_a_fixture(tmp_path: Path) -> None:
     paths = fixture_paths()
-    assert len(paths) >= 20
-    seen = look_into(paths)
+    assert len(paths) >= 300
+    seen = look_into(paths, tmp_path, shared={path for path in paths if "conformance" in path.parts})
     assert len(seen) == len(paths)
     assert_nothing_ran(seen)
-    assert sum(record.statuses[0] == 0 for record in seen.values()) >= 5
+    assert min(successes(seen).values()) >= 10, successes(seen)
 
 
+@pytest.mark.slow
 @pytest.mark.corpus
-def test_looking_into_the_corpus_runs_nothing() -> None:
+def test_no_command_runs_anything_of_the_corpus(tmp_path: Path) -> None:
     paths = corpus_files()
     assert len(paths) >= 80
-    seen = look_into(paths)
+    seen = look_into(paths, tmp_path, shared=paths)
     assert len(seen) == len(paths)
     assert_nothing_ran(seen)
-    assert sum(record.statuses[0] == 0 for record in seen.values()) >= 75
+    assert min(successes(seen).values()) >= 10, successes(seen)
+
+
+@pytest.mark.slow
+def test_no_command_runs_anything_of_what_fuzzing_begins_with(tmp_path: Path) -> None:
+    (tmp_path / "seeds").mkdir()
+    paths = fuzz_paths(tmp_path / "seeds")
+    assert len(paths) >= 70
+    seen = look_into(paths, tmp_path)
+    assert len(seen) == len(paths)
+    assert_nothing_ran(seen)
+
+
+def test_no_settings_beside_a_checkpoint_are_read(safetensors_file: Path, tmp_path: Path) -> None:
+    """A checkpoint of a stranger brings no settings: they are those of where the command is called."""
+    (tmp_path / "ckptkit.toml").write_text("ignore = [")
+    (tmp_path / "pyproject.toml").write_text("[tool.ckptkit")
+    (tmp_path / "work").mkdir()
+    (record,) = look_into([safetensors_file], tmp_path / "work").values()
+    assert {Path(name) for name in record.opened if name.endswith(".toml")} <= SETTINGS
+    assert sum(code == 0 for code in record.statuses.values()) >= 5
 
 
 HARMFUL = {
@@ -199,3 +281,18 @@ def test_the_hook_sees(kind: str, tmp_path: Path) -> None:
     )
     count, imported = run.stdout.split()
     assert imported == "True" if kind == "import" else int(count) >= 1
+
+
+def test_the_trap_sees_an_import_of_what_is_loaded() -> None:
+    code = (
+        "import site\n"
+        "from tests.auditing import audit\n"
+        "with audit() as record:\n"
+        "    exec('import json, site', {'__name__': 'ckptkit.readers'})\n"
+        "print(*record.violations)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True
+    )
+    assert "ckptkit.readers imports site" in run.stdout
+    assert "imports json" not in run.stdout
