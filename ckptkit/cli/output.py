@@ -4,7 +4,8 @@ import io
 import os
 import shutil
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePath
 
 from ckptkit.errors import WriteError
@@ -66,30 +67,34 @@ def append(text: str, output: str) -> None:
     Raises:
         WriteError: The file cannot be written.
     """
-    _write_through(text, output, "ab")
+    with _refused(output), Path(output).open("ab") as file:
+        file.write(_encoded(text))
 
 
 def _replace(text: str, output: str) -> None:
-    """Write a report that appears whole or not at all."""
+    """Write a report that appears whole or not at all, where there can be an earlier one to keep."""
     from ckptkit.storage.atomic import new_file
 
     path = Path(output)
-    if path.is_symlink() or (path.exists() and not path.is_file()):
-        # A pipe has no earlier contents to keep; a link may be /dev/stdout, which someone holds open.
-        _write_through(text, output, "wb")
-        return
-    if path.exists() and not os.access(path, os.W_OK):
-        raise WriteError("cannot be written: it is write-protected", where=output)
-    if not path.parent.is_dir():
-        raise WriteError("cannot be written: there is no such folder", where=str(path.parent))
+    with _refused(output):
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            # A pipe keeps nothing; a link may be /dev/stdout, and lead to what someone holds open.
+            path.write_bytes(_encoded(text))
+            return
+        effective = os.access in os.supports_effective_ids
+        if path.exists() and not os.access(path, os.W_OK, effective_ids=effective):
+            raise WriteError("cannot be written: it is write-protected", where=output)
+        if not path.parent.is_dir():
+            raise WriteError("cannot be written: there is no such folder", where=str(path.parent))
     with new_file(path, force=True) as file:
         file.write(_encoded(text))
 
 
-def _write_through(text: str, output: str, mode: str) -> None:
+@contextmanager
+def _refused(output: str) -> Iterator[None]:
+    """Turn what the system refuses into the error that says so."""
     try:
-        with Path(output).open(mode) as file:
-            file.write(_encoded(text))
+        yield
     except OSError as error:
         raise WriteError(f"cannot be written: {error.strerror}", where=output) from error
 

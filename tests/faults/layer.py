@@ -81,14 +81,14 @@ def injected(faults: Faults) -> Iterator[Faults]:
         sys.addaudithook(_hook)
         _state["installed"] = True
     before = output.FileIO, os.fsync, swap._renameat2, sys.dont_write_bytecode
-    output.FileIO, os.fsync, swap._renameat2 = _wrapped(faults, os.fsync, swap._renameat2)  # type: ignore[misc]
+    output.FileIO, os.fsync, swap._renameat2 = _wrapped(faults, os.fsync, swap._renameat2)
     sys.dont_write_bytecode = True
     _active.append(faults)
     try:
         yield faults
     finally:
         _active.remove(faults)
-        output.FileIO, os.fsync, swap._renameat2, sys.dont_write_bytecode = before  # type: ignore[misc]
+        output.FileIO, os.fsync, swap._renameat2, sys.dont_write_bytecode = before
 
 
 def _wrapped(faults: Faults, real_sync: Any, real_rename: Any) -> tuple[Any, Any, Any]:

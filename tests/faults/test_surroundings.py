@@ -1,5 +1,6 @@
 """Writers beside others: small disks, other processes, sources that change, links, and Ctrl-C."""
 
+import errno
 import os
 import random
 import shutil
@@ -10,16 +11,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from ckptkit import api
+from ckptkit.cli.output import emit
 from ckptkit.digest import tensor_sha256
 from ckptkit.errors import CkptkitError, WriteError
 from ckptkit.storage.source import FileSource
 from tests.conftest import Call
 from tests.corpus import CHECKOUT
 from tests.faults.driver import state
+from tests.faults.layer import Faults, injected
 from tests.faults.writers import WEIGHTS, weights
 
 BUNDLES = ("deploy", "v2")
@@ -200,6 +204,45 @@ def test_a_report_goes_through_a_link_and_a_pipe(bundle: Path, tmp_path: Path) -
         subprocess.run([*COMMAND, *api_words, "/dev/stdout"], cwd=CHECKOUT, check=True, stdout=log)
     assert files(tmp_path) >= {"real.json", "link.json", "log"}
     assert not list(tmp_path.glob(".*"))
+
+
+def test_an_error_after_the_new_file_stands_says_so(tmp_path: Path) -> None:
+    report = tmp_path / "report.txt"
+    report.write_text("older\n")
+    with injected(Faults(tmp_path)) as seen:
+        emit("old\n", str(report))
+    last = len(seen.calls) - 1 - seen.calls[::-1].index("fsync")
+    for at in range(len(seen.calls)):
+        report.write_text("old\n")
+        try:
+            with injected(Faults(tmp_path, at, errno.EIO)):
+                emit("new\n", str(report))
+        except WriteError as error:
+            assert ("stands there" in error.what) == (at == last)
+            assert ("nothing was written" in error.what) == (at < last)
+        done = at >= last or seen.calls[at] == "os.chmod"  # permissions are kept where they can be
+        assert report.read_text() == ("new\n" if done else "old\n")
+    assert last >= 4
+
+
+def test_a_report_that_is_write_protected_stays() -> None:
+    user = os.geteuid()
+    if user == 0:  # the superuser may write anything
+        os.seteuid(65534)
+    try:
+        with TemporaryDirectory() as folder:
+            report = Path(folder) / "report.json"
+            report.write_text("old")
+            report.chmod(0o400)
+            with pytest.raises(WriteError, match="write-protected"):
+                emit("new", str(report))
+            assert report.read_text() == "old"
+            Path(folder).chmod(0)
+            with pytest.raises(WriteError, match="cannot be written: Permission denied"):
+                emit("new", str(report))
+            Path(folder).chmod(0o700)
+    finally:
+        os.seteuid(user)
 
 
 def test_a_report_keeps_the_permissions_of_an_earlier_one(ckptkit: Call, bundle: Path) -> None:
