@@ -6,11 +6,11 @@ import re
 from dataclasses import replace
 from functools import lru_cache
 
-from ckptkit.errors import CkptkitError, UnreadableCheckpointError
+from ckptkit.errors import CkptkitError, LimitExceededError, UnreadableCheckpointError
 from ckptkit.model import ijson
 from ckptkit.model.inert import GlobalUse
 from ckptkit.storage.pickles import Pickle, examine
-from ckptkit.storage.sb3.data import MAX_BYTES, SERIALIZED, decoded, is_cell
+from ckptkit.storage.sb3.data import MAX_BYTES, MAX_FIELDS, SERIALIZED, decoded, is_cell
 from ckptkit.storage.scan.facts import Facts
 from ckptkit.storage.scan.streams import streams
 
@@ -32,6 +32,8 @@ def cells(raw: bytes, place: str, name: str) -> Facts:
         document = ijson.parse(raw, where=name, max_bytes=MAX_BYTES, legacy=True)
         if not isinstance(document, dict):
             raise UnreadableCheckpointError("the top level is no JSON object", where=name)
+        if len(document) > MAX_FIELDS:
+            raise LimitExceededError(f"{len(document)} fields, at most {MAX_FIELDS} are read", where=name)
     except CkptkitError as error:
         facts.problem = error
         for number, match in enumerate(_CELL.finditer(raw)):
