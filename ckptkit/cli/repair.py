@@ -31,7 +31,7 @@ def command(
     output: str | None,
     color: str,
 ) -> int:
-    """Mend what can be proven in a checkpoint, and say what is left.
+    """Mend what can be proven, and say what is left.
 
     A dry run, unless --write is given. Mended are: a lost zip directory of a torch file or agent whose
     members are whole; a Git LFS pointer whose content is in --lfs-store; digests and sizes of a manifest

@@ -41,9 +41,9 @@ def command(
     output: str | None,
     color: str,
 ) -> int:
-    """Say what the pickles in files name, without running them or reading a tensor.
+    """Say what the pickles in any file name, without running them.
 
-    PATH is any file, or a directory to search: checkpoints, and pickles that are none, alone or inside
+    No tensor is read. PATH is any file, or a directory to search: checkpoints, and pickles that are none, alone or inside
     zip, tar, gzip, zstd, lz4 and npy files, each inside the other. Every global is given with its member
     and byte offset, whether it is allowed, and why; code objects with their names and constants.
 
