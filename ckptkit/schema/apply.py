@@ -1,12 +1,12 @@
 """Apply a schema to parsed JSON: every problem, with its place and in words."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ckptkit.schema import catalogue
+from ckptkit.schema import catalogue, fast
 from ckptkit.schema.pattern import compiled
 from ckptkit.schema.quick import Compiler, Test
 from ckptkit.schema.strict import CLOSED
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 UNKNOWN = "unknown-field"
 INVALID = "invalid"
+Keyword = Callable[["Validator", Any, Any, Any], "Iterator[ValidationError]"]
 SHOWN = 60
 """Most characters of an offending value that a message shows."""
 
@@ -50,7 +51,7 @@ def validate(name: str, document: object, *, strict: bool = False) -> list[Probl
     """
     if _is_valid(name, strict, document):
         return []
-    return _problems(_validator(name, strict), document)
+    return _problems(_validator(name, strict, guided=True), document)
 
 
 def validate_part(name: str, part: str, value: object) -> list[Problem]:
@@ -84,18 +85,28 @@ def _problems(validator: "Validator", document: Any) -> list[Problem]:
 
 def _is_valid(name: str, strict: bool, document: object) -> bool:
     try:
+        if fast.is_installed() and fast.suits(document) and _fast(name, strict)(document):
+            return True
         return _quick(name, strict)(document)
     except RecursionError:
         return False
 
 
 @cache
+def _fast(name: str, strict: bool) -> Test:
+    return fast.document(name, _schemas(strict))
+
+
+@cache
 def _quick(name: str, strict: bool) -> Test:
     if name not in catalogue.names():
         raise KeyError(f"no schema {name!r}; there are {', '.join(catalogue.names())}")
-    return Compiler(
-        {f"{each}{catalogue.SUFFIX}": schema for each, schema in _schemas(strict).items()}
-    ).document(f"{name}{catalogue.SUFFIX}")
+    return _compiler(strict).document(f"{name}{catalogue.SUFFIX}")
+
+
+@cache
+def _compiler(strict: bool) -> Compiler:
+    return Compiler({f"{each}{catalogue.SUFFIX}": schema for each, schema in _schemas(strict).items()})
 
 
 @cache
@@ -105,15 +116,23 @@ def _schemas(strict: bool) -> dict[str, dict[str, Any]]:
 
 
 @cache
-def _validator(name: str, strict: bool) -> "Draft202012Validator":
+def _validator(name: str, strict: bool, *, guided: bool = False) -> "Draft202012Validator":
+    """Return the validator that says what is wrong.
+
+    Args:
+        name: Entity and version of the schema.
+        strict: Refuse members that the schema does not name.
+        guided: Look for problems only below references that the quick validator says no to.
+    """
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
     from referencing import Registry
     from referencing.jsonschema import DRAFT202012
 
-    # With `$schema`, the library would leave the type checker below at each reference.
+    # With `$schema`, the library would leave the type checker below at each reference. References by the
+    # name of the file as well as the place in it let `_guide` know what they mean.
     made = {
-        each: {key: part for key, part in schema.items() if key != "$schema"}
+        each: _placed({key: part for key, part in schema.items() if key != "$schema"}, each)
         for each, schema in _schemas(strict).items()
     }
     registry: Registry[Any] = Registry().with_resources(
@@ -121,11 +140,40 @@ def _validator(name: str, strict: bool) -> "Draft202012Validator":
     )
     # JSON Schema calls 1.0 an integer; the specification wants digits alone.
     checker = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+    keywords = {"pattern": _pattern} | ({"$ref": _guide(_compiler(strict))} if guided else {})
     validator: Any = extend(  # type: ignore[no-untyped-call]
-        Draft202012Validator, validators={"pattern": _pattern}, type_checker=checker
+        Draft202012Validator, validators=keywords, type_checker=checker
     )
     applied: Draft202012Validator = validator(made[name], registry=registry)
     return applied
+
+
+def _guide(compiler: Compiler) -> Keyword:
+    """Return a `$ref` that is followed only where the quick validator says that it leads to problems."""
+    from jsonschema import Draft202012Validator
+
+    follow = Draft202012Validator.VALIDATORS["$ref"]
+
+    def reference(
+        within: "Validator", ref: str, instance: object, schema: Mapping[str, object]
+    ) -> "Iterator[ValidationError]":
+        if not compiler.document(ref)(instance):
+            yield from follow(within, ref, instance, schema)
+
+    return reference
+
+
+def _placed(schema: Any, name: str) -> Any:
+    """Return a schema whose references within itself name its file."""
+    if isinstance(schema, list):
+        return [_placed(part, name) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {key: _placed(part, name) for key, part in schema.items()}
+    ref = made.get("$ref")
+    if isinstance(ref, str) and ref.startswith("#"):
+        made["$ref"] = f"{name}{catalogue.SUFFIX}{ref}"
+    return made
 
 
 def _pattern(

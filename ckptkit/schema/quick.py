@@ -41,12 +41,12 @@ class Compiler:
         self._made: dict[str, Test] = {}
 
     def document(self, name: str) -> Test:
-        """Return the test for a whole schema.
+        """Return the test for a schema, or with `#` and a JSON pointer behind the name for a part of it.
 
         Raises:
             KeyError: There is none of that name, or it uses a keyword that is not known here.
         """
-        return self._reference(f"{name}#", name)
+        return self._reference(name, "")
 
     def _reference(self, ref: str, base: str) -> Test:
         file, _, pointer = ref.partition("#")

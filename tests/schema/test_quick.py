@@ -1,4 +1,4 @@
-"""The quick validator and the explaining one never differ."""
+"""The quick validator, the library in Rust, and the explaining one never differ."""
 
 import copy
 import json
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ckptkit import schema
-from ckptkit.schema import apply, catalogue
+from ckptkit.schema import apply, catalogue, fast
 from ckptkit.schema.pattern import compiled
 from ckptkit.schema.quick import Compiler
 from tests.conformance.cases import CASES
@@ -17,6 +17,16 @@ from tests.spec import prose
 
 def slow(name: str, strict: bool, document: object) -> bool:
     return apply._problems(apply._validator(name, strict), document) == []
+
+
+def by_library(name: str, strict: bool, document: object) -> bool:
+    """Whether jsonschema-rs calls a document valid; what the oracle says where it is not installed."""
+    if not fast.is_installed():
+        return slow(name, strict, document)
+    return apply._fast(name, strict)(document)
+
+
+needs_library = pytest.mark.skipif(not fast.is_installed(), reason="jsonschema-rs is not installed")
 
 
 def documents() -> list[tuple[str, object]]:
@@ -118,7 +128,36 @@ def test_mutated_documents_are_judged_alike(data: st.DataObject) -> None:
             case _:
                 holder.append(copy.deepcopy(data.draw(VALUES)))
     for strict in (False, True):
-        assert apply._is_valid(name, strict, document) == slow(name, strict, document)
+        said = apply._problems(apply._validator(name, strict), document)
+        assert apply._is_valid(name, strict, document) == (said == [])
+        assert apply._problems(apply._validator(name, strict, guided=True), document) == said
+        assert not fast.suits(document, 0) or by_library(name, strict, document) == (said == [])
+
+
+@needs_library
+def test_a_large_document_is_judged_by_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apply, "_quick", None)
+    manifest = next(one for name, one in DOCUMENTS if name == "manifest-2.0" and fast.suits(one, 0))
+    large = {**manifest, "x-a": list(range(fast.LARGE))}
+    assert schema.validate("manifest-2.0", large, strict=True) == []
+    with pytest.raises(TypeError):
+        schema.validate("manifest-2.0", manifest, strict=True)
+
+
+@needs_library
+def test_a_whole_float_is_no_integer_to_any_of_them() -> None:
+    ((_, manifest), *_) = DOCUMENTS
+    document = {**manifest, "x-a": list(range(fast.LARGE))}
+    document["tensors"] = [{**row, "nbytes": float(row["nbytes"])} for row in manifest["tensors"]]
+    assert by_library("manifest-2.0", False, document)
+    problems = schema.validate("manifest-2.0", document)
+    assert len(problems) == len(manifest["tensors"])
+    assert all(problem.pointer.endswith("/nbytes") for problem in problems)
+
+
+@needs_library
+def test_what_the_library_cannot_hold_goes_to_the_others() -> None:
+    assert not by_library("tree-1.0", False, {"a": object()})
 
 
 @pytest.mark.parametrize("name", schema.names())
