@@ -110,7 +110,7 @@ def flatten(tree: object, prefix: str = "") -> Named:
 
     Raises:
         UnsupportedTensorError: A tensor has no form in a bundle, or its name is no name or is taken.
-        LimitExceededError: The tree nests too deeply or names too many tensors.
+        LimitExceededError: The tree nests too deeply or names too many tensors or other values.
     """
     found: dict[str, Tensor] = {}
     rest: dict[str, object] = {}
@@ -120,6 +120,8 @@ def flatten(tree: object, prefix: str = "") -> Named:
         if not isinstance(item, Tensor) and not why_refused(item):
             if item is not None:
                 rest[name] = item
+            if len(rest) > MAX_TENSORS:
+                raise LimitExceededError(f"names more than {MAX_TENSORS} values that are no tensors")
             continue
         if name in found:
             raise refuse(name, "is a name that two tensors of this file would have")
