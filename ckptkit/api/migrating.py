@@ -101,11 +101,12 @@ def _refuse_misuse(root: Path, place: Path | None, to: str, jobs: int) -> None:
         raise UsageError(f"unknown target format {to!r}", fix=f"one of: {', '.join(TARGETS)}")
     if jobs < 1:
         raise UsageError(f"{jobs} processes can do nothing", fix="--jobs 1 or more")
+    one = Path(os.path.realpath(root))  # `resolve` fails for links that lead in a circle
     if place is None:
         if root.is_symlink():
-            raise UsageError("is a link", where=str(root), fix=f"name what it leads to: {root.resolve()}")
+            raise UsageError("is a link", where=str(root), fix=f"name what it leads to: {one}")
         return
-    one, other = root.resolve(), place.resolve()
+    other = Path(os.path.realpath(place))
     if one == other or one in other.parents or other in one.parents:
         raise UsageError(f"lies in {root}, or around it", where=str(place), fix="choose another path")
 

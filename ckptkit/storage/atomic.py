@@ -140,9 +140,9 @@ def _check_directory(target: Path, force: bool, why_not: WhyNot) -> None:
 
 def _protect(target: Path, sources: Iterable[Path]) -> None:
     """Refuse a target that is a source, holds one, or lies inside one."""
-    place = target.resolve()
+    place = Path(os.path.realpath(target))  # `resolve` fails for links that lead in a circle
     for source in sources:
-        known = source.resolve()
+        known = Path(os.path.realpath(source))
         same = os.path.lexists(target) and source.exists() and target.samefile(source)
         if same or place == known or place in known.parents or known in place.parents:
             raise UsageError(

@@ -188,6 +188,22 @@ def test_a_source_that_changes_while_it_is_read_is_refused_or_copied_as_it_was(
     assert all(copied) if change is Path.unlink else not any(copied[:-1])
 
 
+@pytest.mark.parametrize(
+    "command", ["convert --to v2 -o", "convert --dry-run --force --to v2 -o", "inspect -o"]
+)
+@pytest.mark.parametrize("place", ["loop", "loop/x"])
+def test_links_that_lead_in_a_circle_are_no_place(
+    ckptkit: Call, tmp_path: Path, command: str, place: str
+) -> None:
+    weights(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    run = ckptkit(*command.split(), tmp_path / place, tmp_path / WEIGHTS)
+    assert run.status == 2 or "--dry-run" in command
+    assert "internal error" not in run.err
+    assert ckptkit("migrate", tmp_path / "loop").err.startswith(f"error: {tmp_path / 'loop'}: ")
+    assert files(tmp_path) == {WEIGHTS, "loop"}
+
+
 def test_a_report_goes_through_a_link_and_a_pipe(bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "real.json").write_text("old")
     (tmp_path / "link.json").symlink_to("real.json")
