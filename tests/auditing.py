@@ -8,6 +8,7 @@ import ast
 import builtins
 import importlib
 import os
+import posix
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -157,9 +158,28 @@ def _trap(record: Audit) -> Iterator[None]:
 
     importlib.import_module, builtins.__import__ = import_module, import_statement
     try:
-        yield
+        with _payload(record):
+            yield
     finally:
         importlib.import_module, builtins.__import__ = by_name, by_statement
+
+
+@contextmanager
+def _payload(record: Audit) -> Iterator[None]:
+    """Record calls of `os.getpid`, which hostile fixtures name, by anything but the standard library."""
+    real = os.getpid
+
+    def getpid() -> int:
+        caller = str(sys._getframe(1).f_globals.get("__name__"))
+        if caller.partition(".")[0] not in sys.stdlib_module_names:
+            record.violations.append(f"{caller} calls os.getpid")
+        return real()
+
+    os.getpid = posix.getpid = getpid
+    try:
+        yield
+    finally:
+        os.getpid = posix.getpid = real
 
 
 def _hook(event: str, arguments: tuple[object, ...]) -> None:

@@ -1,7 +1,7 @@
 """Looking into a checkpoint runs nothing of it: what an audit hook sees over every file we have.
 
-One new interpreter calls the commands on every fixture, on seeds of the fuzzing and, where there is one, on
-every file of the corpus. Imports, opened files, executed code, processes and sockets are recorded.
+One new interpreter calls the commands on every fixture, every hostile file, seeds of the fuzzing and, where
+there is one, every file of the corpus. Imports, opened files, executed code, processes and sockets are seen.
 """
 
 import hashlib
@@ -98,7 +98,7 @@ def share(number: int) -> Iterable[str]:
 
 def fixture_paths() -> list[Path]:
     """Return every fixture, each contents once, and every folder that is a checkpoint or holds some."""
-    found = sorted(path for name in ("fixtures", "tests/hostile") for path in (CHECKOUT / name).rglob("*"))
+    found = sorted(path for path in (CHECKOUT / "fixtures").rglob("*"))
     files = [path for path in found if path.is_file() and path.suffix not in NO_CHECKPOINT]
     files = [path for path in files if path.name not in DESCRIPTIONS]
     bundles = {path.parent for path in files if path.name == MANIFEST}
@@ -176,7 +176,8 @@ def may_open(path: str, seen_for: str, writable: Iterable[str]) -> bool:
     roots += [Path(sys.prefix), Path(sys.base_prefix)]
     if target == Path(tempfile.gettempdir()):  # a file in it that has no name
         return True
-    return any(target.resolve().is_relative_to(root.resolve()) for root in roots)
+    place = Path(os.path.realpath(target))  # which takes loops of links, too
+    return any(place.is_relative_to(os.path.realpath(root)) for root in roots)
 
 
 def assert_nothing_ran(seen: dict[str, Seen]) -> None:
@@ -219,6 +220,18 @@ def test_no_command_runs_anything_of_a_fixture(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_no_command_runs_anything_of_a_hostile_file(tmp_path: Path) -> None:
+    made = tmp_path / "hostile"
+    subprocess.run([sys.executable, "-B", CHECKOUT / "fixtures" / "make_hostile.py", made], check=True)
+    paths = sorted(path for path in made.rglob("*") if not path.is_dir())
+    paths += sorted(path for path in made.iterdir())
+    assert len(paths) >= 100
+    seen = look_into(paths, tmp_path, shared=paths)
+    assert len(seen) == len(paths)
+    assert_nothing_ran(seen)
+
+
+@pytest.mark.slow
 @pytest.mark.corpus
 def test_no_command_runs_anything_of_the_corpus(tmp_path: Path) -> None:
     paths = corpus_files()
@@ -247,52 +260,3 @@ def test_no_settings_beside_a_checkpoint_are_read(safetensors_file: Path, tmp_pa
     (record,) = look_into([safetensors_file], tmp_path / "work").values()
     assert {Path(name) for name in record.opened if name.endswith(".toml")} <= SETTINGS
     assert sum(code == 0 for code in record.statuses.values()) >= 5
-
-
-HARMFUL = {
-    "import": "import this_is_no_module",
-    "write": "open({path!r}, 'w').close()",
-    "remove": "import os; os.remove({path!r})",
-    "exec": "exec('1 + 1')",
-    "compile": "compile('1', 'x', 'eval')",
-    "code": "(lambda: 0).__code__.replace(co_name='x')",
-    "process": "import subprocess; subprocess.run(['true'])",
-    "system": "import os; os.system('true')",
-    "socket": "import socket; socket.socket().close()",
-    "unpickle": "import pickle; pickle.loads(b'cos\\nsystem\\n.')",
-}
-
-
-@pytest.mark.parametrize("kind", HARMFUL)
-def test_the_hook_sees(kind: str, tmp_path: Path) -> None:
-    """The hook itself is tested: each harmful act is noticed."""
-    target = tmp_path / "file"
-    target.write_text("x")
-    act = HARMFUL[kind].format(path=str(target))
-    code = (
-        "import contextlib, os, pickle, socket, subprocess\n"
-        "from tests.auditing import audit\n"
-        "with audit() as record, contextlib.suppress(ImportError):\n"
-        f"    {act}\n"
-        "print(len(record.violations), 'this_is_no_module' in record.imports)\n"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True
-    )
-    count, imported = run.stdout.split()
-    assert imported == "True" if kind == "import" else int(count) >= 1
-
-
-def test_the_trap_sees_an_import_of_what_is_loaded() -> None:
-    code = (
-        "import site\n"
-        "from tests.auditing import audit\n"
-        "with audit() as record:\n"
-        "    exec('import json, site', {'__name__': 'ckptkit.readers'})\n"
-        "print(*record.violations)\n"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True
-    )
-    assert "ckptkit.readers imports site" in run.stdout
-    assert "imports json" not in run.stdout
