@@ -206,6 +206,16 @@ def test_a_container_that_is_not_opened_is_never_clean(ckptkit: Call, tmp_path: 
     assert look(tmp_path / "model.pt").verdict is Verdict.UNSUPPORTED
 
 
+def test_containers_are_opened_to_a_depth(ckptkit: Call, tmp_path: Path) -> None:
+    path = tmp_path / "nested.zip"
+    data = FORBIDDEN
+    for depth in range(1, 7):
+        data = members(**{f"{depth}.bin": data})
+        path.write_bytes(data)
+        assert look(path).verdict is (Verdict.UNSAFE if depth < 5 else Verdict.MALFORMED)
+        assert ckptkit("scan", path).status == (1 if depth < 5 else 2)
+
+
 def test_an_error_hides_no_finding(ckptkit: Call, tmp_path: Path) -> None:
     (tmp_path / "bad.pkl").write_bytes(FORBIDDEN)
     (tmp_path / "cut.pkl").write_bytes(BENIGN[:-3])
