@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures import make_runs
+from fixtures import system_runs
 from tests.corpus import CHECKOUT
 from tests.docs.blocks import demo_zip
 
@@ -44,7 +44,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, documents_zip: Path) -> Plac
 def systems_place(tmp_path_factory: pytest.TempPathFactory, documents_zip: Path) -> Place:
     """Likewise, with the folders of five training systems, for the documents in `docs/systems`."""
     folder = tmp_path_factory.mktemp("systems")
-    make_runs.make(folder)
+    system_runs.make(folder)
     return furnish(folder, tmp_path_factory.mktemp("tools"), documents_zip)
 
 

@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from fixtures import make_runs
+from fixtures import system_runs
 from tests.docs.blocks import blocks, commands, demo_zip, matches
 from tests.docs.conftest import Place, furnish
 
@@ -46,7 +46,7 @@ if __name__ == "__main__":
             place = furnish(Path(folder), Path(tools), demo_zip())
             path = Path(name)
             if path.parent.name == "systems":
-                make_runs.make(place.folder)
+                system_runs.make(place.folder)
                 system = "snake" if path.stem == "rl-snake" else path.stem
                 place = replace(place, folder=place.folder / system)
             update(path, place)

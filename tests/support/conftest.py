@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.make_runs import make
+from fixtures.system_runs import make
 
 
 @pytest.fixture(scope="session")

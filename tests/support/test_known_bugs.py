@@ -131,7 +131,7 @@ def test_bug_metta_active_indices_of_length_0_are_no_agent_without_actions(tmp_p
 
 def test_bug_metta_action_names_are_carried_and_compared(systems: Path, tmp_path: Path) -> None:
     """Weights alone lose which embedding is which action: the names travel in the manifest."""
-    from fixtures.make_runs import brain
+    from fixtures.system_runs import brain
     from tests.recovery.metta_models import saved
 
     for name, words in (("a", ["noop", "move", "turn"]), ("b", ["noop", "turn", "move"])):
