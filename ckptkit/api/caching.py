@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Self
 
 from ckptkit import checks
-from ckptkit.api.checking import check
 from ckptkit.api.reading import is_checkpoint
 from ckptkit.digest import text_sha256
 from ckptkit.model.finding import Finding, Severity, Verdict
@@ -68,11 +67,6 @@ class Cached:
         """Remember a result, unless something could not be checked or may still be changing."""
         if self.cache is not None and not result.incomplete:
             self.cache.put(str(path), stamp(path, settled=True), _rendered(result))
-
-
-def check_path(path: Path, how: How) -> Validation | None:
-    """Return the result of a path; None where it is no checkpoint."""
-    return check(path, how) if is_checkpoint(path) else None
 
 
 def uncached(known: Settings) -> Cached:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ckptkit import checks
 from ckptkit.api.placing import with_lines
-from ckptkit.api.reading import level_of, read
+from ckptkit.api.reading import is_checkpoint, level_of, read
 from ckptkit.checks.contents import left_out
 from ckptkit.errors import CkptkitError, InaccessibleError, NotACheckpointError, PointerError
 from ckptkit.model import levels
@@ -35,6 +35,11 @@ def check(path: Path, how: How) -> Validation:
         how: What to look at, and what to make of it.
     """
     return _with_pointers(_check(path, how), how.lfs)
+
+
+def check_path(path: Path, how: How) -> Validation | None:
+    """Return the result of a path; None where it is no checkpoint."""
+    return check(path, how) if is_checkpoint(path) else None
 
 
 def _with_pointers(result: Validation, lfs: Lfs) -> Validation:

@@ -1,6 +1,5 @@
 """Take a project's settings for `validate` from its file."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -43,6 +42,8 @@ def _wrong(table: Mapping[str, object]) -> list[str]:
     for problem in schema.validate(SCHEMA, table, strict=True):
         key = problem.pointer.removeprefix("/")
         if problem.kind == UNKNOWN and "/" not in key:
+            import difflib
+
             near = difflib.get_close_matches(key, known, 1, 0.5)
             problems.append(f"unknown key {key!r}" + (f", did you mean {near[0]!r}?" if near else ""))
         else:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
-from ckptkit import checks, recovery
+from ckptkit import checks
 from ckptkit.api.reading import PathLike, level_of, read
 from ckptkit.api.spreading import Known, each
 from ckptkit.errors import CkptkitError, UnknownVersionError
@@ -106,6 +106,8 @@ def _architecture(checkpoint: Checkpoint, hints: Hints) -> tuple[object, object]
         return stated
     if checkpoint.verdict is Verdict.UNSAFE:
         return None, None
+    from ckptkit import recovery
+
     found = recovery.recover(checkpoint, hints)
     return found.architecture(), found.report()
 

@@ -10,6 +10,7 @@ from ckptkit.checks.view import restore_hint
 from ckptkit.model import extras
 from ckptkit.model.manifest import carried
 from ckptkit.model.recovered import Hints
+from ckptkit.recovery import generic
 
 if TYPE_CHECKING:
     from ckptkit.graph.torch_module import GraphModule
@@ -45,7 +46,7 @@ def load_parts(path: PathLike) -> "dict[str, GraphModule]":
     refuse_damaged(checkpoint)
     found: dict[str, GraphModule] = {}
     for part in recovery.recover(checkpoint, Hints()).parts:
-        module = torch_module.empty(recovery.generic.alone(part))
+        module = torch_module.empty(generic.alone(part))
         owned = [join(part.name, name) for step in module.steps for name in step.kind.parameters(step.attrs)]
         values = state_dict(
             {name: checkpoint.tensors[name] for name in owned if name in checkpoint.tensors},

@@ -6,10 +6,10 @@ from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ckptkit.api.baselining import apply_baseline
-from ckptkit.api.caching import Cached, check_path, uncached
-from ckptkit.api.checking import check, unread
+from ckptkit.api.checking import check, check_path, unread
 from ckptkit.api.reading import PathLike, is_checkpoint
 from ckptkit.api.selecting import Selection
 from ckptkit.api.spreading import Known, each
@@ -18,6 +18,9 @@ from ckptkit.model.results import Report, Validation
 from ckptkit.model.settings import Settings
 from ckptkit.storage.probe import Probe
 from ckptkit.storage.walk import candidates
+
+if TYPE_CHECKING:
+    from ckptkit.api.caching import Cached
 
 Told = Callable[[Validation], None]
 
@@ -81,6 +84,8 @@ def _checked(path: PathLike, known: Settings, jobs: int, *, cache: bool) -> Iter
         if not Probe(path).is_directory or is_checkpoint(Path(path)):
             yield check(Path(path), known.how)
             return
+        from ckptkit.api.caching import Cached, uncached
+
         searched = Cached.opened(known) if cache else nullcontext(uncached(known))
         with searched as cached:
             for result in _all(candidates(Path(path), cached.claims), cached, jobs):
@@ -94,7 +99,7 @@ def _checked(path: PathLike, known: Settings, jobs: int, *, cache: bool) -> Iter
         yield unread(os.fspath(path), nothing)
 
 
-def _all(found: Iterator[Path], cached: Cached, jobs: int) -> Iterator[Validation]:
+def _all(found: Iterator[Path], cached: "Cached", jobs: int) -> Iterator[Validation]:
     """Yield the results in the order of the paths, and remember those that were not known."""
     items: Iterator[Path | Known[Validation | None]] = (
         path if (known := cached.find(path)) is None else Known(known) for path in found

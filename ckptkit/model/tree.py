@@ -23,6 +23,9 @@ SAFE_INTEGER = 2**53 - 1
 TRAINING_PREFIX = "training_state"
 """First part of the names of training tensors; it keeps them apart from the model's own."""
 
+_AS_THEY_ARE = (str, bool, type(None))
+"""Types of most values, which JSON has too; asked for first."""
+
 NameTensor = Callable[[Tensor, str], str]
 """Takes a tensor and its path in the tree; returns the name it is stored under."""
 
@@ -43,9 +46,9 @@ def to_json(value: object, name: NameTensor = no_tensors, path: str = "") -> obj
     Raises:
         TypeError: The tree holds something that this module does not define.
     """
+    if isinstance(value, _AS_THEY_ARE):
+        return value
     match value:
-        case None | bool() | str():
-            return value
         case int():
             return value if abs(value) <= SAFE_INTEGER else {"$int": str(value)}
         case float():

@@ -6,7 +6,6 @@ from ckptkit.errors import CkptkitError, NotACheckpointError
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.readers import Reader
 from ckptkit.storage.probe import Probe
-from ckptkit.storage.sb3 import assemble
 from ckptkit.storage.sb3.beside import Beside
 from ckptkit.storage.sb3.members import is_sb3
 
@@ -49,6 +48,8 @@ def read(probe: Probe) -> Checkpoint:
     archive = None if path is None else Probe(path).zip
     if path is None or archive is None:
         raise NotACheckpointError("holds no zip of its own name", where=str(probe.path))
+    from ckptkit.storage.sb3 import assemble  # which a file of another format has no need of
+
     return assemble.read(archive, path, directory=True)
 
 

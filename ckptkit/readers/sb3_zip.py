@@ -4,7 +4,6 @@ from ckptkit.errors import UnreadableCheckpointError
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.readers import Reader
 from ckptkit.storage.probe import Probe
-from ckptkit.storage.sb3 import assemble
 from ckptkit.storage.sb3.members import is_sb3
 
 
@@ -21,6 +20,8 @@ def read(probe: Probe) -> Checkpoint:
     """
     if probe.zip is None:
         raise UnreadableCheckpointError("is no zip", where=str(probe.path))
+    from ckptkit.storage.sb3 import assemble  # which a file of another format has no need of
+
     return assemble.read(probe.zip, probe.path, directory=False)
 
 

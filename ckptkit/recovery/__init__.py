@@ -5,12 +5,15 @@ import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.recovered import Hints, Recovered
-from ckptkit.recovery import generic, profiles
-from ckptkit.recovery.counterexample import Ambiguity
+from ckptkit.recovery import profiles
 from ckptkit.recovery.relations import Misfit
+
+if TYPE_CHECKING:
+    from ckptkit.recovery.counterexample import Ambiguity
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Family:
     claims: Callable[[Checkpoint], bool]
     recover: Callable[[Checkpoint, Hints], Recovered]
     why_not: Callable[[Checkpoint], Misfit | None] | None = None
-    alternatives: Callable[[Checkpoint, Recovered], Iterator[Ambiguity]] | None = None
+    alternatives: "Callable[[Checkpoint, Recovered], Iterator[Ambiguity]] | None" = None
 
 
 @cache
@@ -67,6 +70,8 @@ def recover(checkpoint: Checkpoint, hints: Hints) -> Recovered:
         question = f"which of {names} is it? more than one family claims it"
         return Recovered(family="", questions=(question,), unexplained=everything)
     if everything:
+        from ckptkit.recovery import generic
+
         return generic.recover(checkpoint, hints)
     question = "which network is it? no family claims it, and it has no tensors"
     return Recovered(family="", questions=(question,))

@@ -1,6 +1,5 @@
 """Compare a state dict with the shapes that a family requires, and keep the first thing that differs."""
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
@@ -48,6 +47,8 @@ class UnlikeError(Exception):
         if not self.missing:
             return self.misfit
         known = list(names.source)[:MOST_NAMES]
+        import difflib
+
         near = difflib.get_close_matches(self.missing, known, 1, CLOSE)
         return Misfit(names.source[near[0]] if near else "", self.misfit.relation)
 

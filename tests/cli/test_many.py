@@ -68,7 +68,7 @@ def test_a_second_run_takes_what_has_not_changed(
 ) -> None:
     first = api.validate("models", jobs=jobs, cache=True)
     assert first == api.validate("models", jobs=1)
-    monkeypatch.setattr("ckptkit.api.caching.check", fail)
+    monkeypatch.setattr("ckptkit.api.checking.check", fail)
     assert api.validate("models", jobs=1, cache=True) == first
     others = ({"cache": False}, {"level": 1}, {"strict": True}, {"settings": Settings(lfs=Lfs.SKIP)})
     for other in others:

@@ -1,5 +1,6 @@
 """Which module each group of tensors is: every kind that its names and shapes allow."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,7 +17,7 @@ from ckptkit.recovery.generic.wrapped import wrapped
 MOST_CANDIDATES = 20_000
 """Candidates of all modules of a file beside the first of each; modules beyond them stay unknown."""
 WEIGHTS = ("weight", "weight_mu", "weight_v", "weight_orig")
-BACKWARDS = ("deconv", "decod", "transp", "upconv", "upsample", "unconv", "convt")
+BACKWARDS = re.compile("deconv|decod|transp|upconv|upsample|unconv|convt", re.IGNORECASE)
 """Parts of names that transposed convolutions go by; they rank, and prove nothing."""
 PLAIN = frozenset({"weight", "bias"})
 OF_WRAPPERS = frozenset({"weight_g", "weight_v", "weight_orig"})
@@ -39,8 +40,8 @@ def read(groups: Sequence[Group]) -> list[Reading]:
     found: list[Reading] = []
     budget, before = _Budget(), Context(transposed_products=products)
     for group in groups:
-        words = any(word in group.path.lower() for word in BACKWARDS)
-        context = replace(before, backwards=words or _parent(group) in backwards)
+        turned = BACKWARDS.search(group.path) is not None or _parent(group) in backwards
+        context = replace(before, backwards=True) if turned else before
         found.extend(_readings(group, context, budget))
         before = _behind(found[-1], before)
     return found

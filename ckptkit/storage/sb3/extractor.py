@@ -14,7 +14,6 @@ from ckptkit.model.checkpoint import SourceFile
 from ckptkit.model.finding import Verdict
 from ckptkit.model.inert import ClassRef, Instance
 from ckptkit.model.source import Source
-from ckptkit.storage.bytecode.classes import read_class
 from ckptkit.storage.sb3.collected import Collected
 from ckptkit.storage.sb3.data import read_pickle
 
@@ -154,6 +153,8 @@ def merged(inside: Mapping[str, object], beside: Mapping[str, object], found: Co
     said.pop(RAW, None)
     if isinstance(raw, Instance) and said.get("by") == "value":
         kwargs = said.get("kwargs")
+        from ckptkit.storage.bytecode.classes import read_class
+
         said["code"] = read_class(raw, kwargs if isinstance(kwargs, Mapping) else {})
     return said
 
