@@ -5,8 +5,10 @@ from collections.abc import Iterable, Iterator
 
 from ckptkit.checks import Rule
 from ckptkit.checks.view import at, file_entries, manifest_of, manifest_place, tensor_entries
+from ckptkit.errors import UnsupportedTensorError
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.finding import Finding, Severity
+from ckptkit.model.refusals import check_name
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -24,6 +26,26 @@ def check_tensor_names(checkpoint: Checkpoint) -> Iterator[Finding]:
         else:
             continue
         yield _at(checkpoint, "CK207", f"{entry.pointer}/name", message)
+
+
+def check_legacy_names(checkpoint: Checkpoint) -> Iterator[Finding]:
+    """Report tensors of a legacy file whose names no bundle can hold (CK104), or look like paths (CK115)."""
+    if checkpoint.bundle is not None:
+        return
+    for name in checkpoint.tensors:
+        try:
+            check_name(name)
+        except UnsupportedTensorError as error:
+            yield Finding("CK104", Severity.ERROR, error.what, checkpoint.path, fix=error.fix)
+            continue
+        if _leads_elsewhere(name):
+            message = f"the name {name!r} leads elsewhere if a program takes it for a path"
+            yield Finding("CK115", Severity.ERROR, message, checkpoint.path, name)
+
+
+def _leads_elsewhere(name: str) -> bool:
+    absolute = name.startswith(("/", "\\")) or _DRIVE.match(name) is not None
+    return absolute or ".." in name.replace("\\", "/").split("/")
 
 
 def check_paths(checkpoint: Checkpoint) -> Iterator[Finding]:
@@ -88,6 +110,17 @@ def _at(checkpoint: Checkpoint, code: str, pointer: str, message: str) -> Findin
 
 
 RULES = (
+    Rule(
+        "CK115",
+        "path-like-name",
+        Severity.ERROR,
+        0,
+        "The name of a tensor would lead elsewhere if a program took it for a path: `../a`, `/a`, `C:a`.",
+        "Names are data here and nothing more. Some programs write a file for each tensor, under its name; "
+        "with such a name the file lands outside the folder that was meant. No training gives such names.",
+        "Do not unpack the file with other tools. Ask where it comes from.",
+        check=check_legacy_names,
+    ),
     Rule(
         "CK207",
         "tensor-name",

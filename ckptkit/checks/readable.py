@@ -163,8 +163,8 @@ RULES = (
         "unsupported-tensor",
         Severity.ERROR,
         0,
-        "A tensor has no faithful form in a bundle: quantized, sparse, on the meta device, or of a type "
-        "that safetensors lacks.",
+        "A tensor has no faithful form in a bundle: quantized, sparse, on the meta device, of a type that "
+        "safetensors lacks, or under a name that it cannot hold.",
         "A tensor that is read wrongly is worse than one that is not read. The message names the tensor and "
         "what it is.",
         "Dequantize or densify the tensor (`tensor.dequantize()`, `tensor.to_dense()`) where it was "

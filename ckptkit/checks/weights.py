@@ -84,6 +84,20 @@ def _findings(path: str, name: str, tensor: Tensor, values: Values) -> Iterator[
         yield Finding("CK603", Severity.INFO, f"each of its {total} is {values.first:g}", path, name)
 
 
+def check_booleans(checkpoint: Checkpoint) -> Iterator[Finding]:
+    """Report boolean tensors with bytes that are neither 0 nor 1."""
+    for name, tensor in checkpoint.tensors.items():
+        if tensor.dtype.name != "BOOL":
+            continue
+        try:
+            odd = sum(len(piece) - piece.count(0) - piece.count(1) for piece in tensor.pieces())
+        except CkptkitError:
+            continue
+        if odd:
+            message = f"{odd:,} of its {tensor.numel:,} elements are neither 0 nor 1"
+            yield Finding("CK605", Severity.ERROR, message, checkpoint.path, name)
+
+
 def check_dtypes(checkpoint: Checkpoint) -> Iterator[Finding]:
     """Report a model whose floating-point tensors are of several types."""
     by_type: dict[str, list[str]] = {}
@@ -130,6 +144,17 @@ RULES = (
         "Some networks start a layer at zero on purpose.",
         "See whether the layer was trained, and whether the file is the one that was meant.",
         values=True,
+    ),
+    Rule(
+        "CK605",
+        "odd-boolean",
+        Severity.ERROR,
+        2,
+        "A boolean tensor has a byte that is neither 0 nor 1.",
+        "No program that works with booleans writes such a byte. What it means is not defined: one library "
+        "takes it for true, another adds it up as a number, so that the same file gives different results.",
+        "Save the tensor again from a program that has it, or do not use the file.",
+        check=check_booleans,
     ),
     Rule(
         "CK604",
