@@ -109,7 +109,8 @@ class Tensor:
         """Yield the logical bytes as `pieces` does, each piece in a buffer of the caller's.
 
         Args:
-            take: Gives the buffer of the next piece, all of one length; it may be the same each time.
+            take: Gives the buffer of the next piece, all of one length of at least 16 bytes; it may be the
+                same each time.
         """
         first, total, at = self.run, self.nbytes, 0
         while first is not None and at < total:
