@@ -42,7 +42,10 @@ class Program:
 
     def judge(self, path: Path) -> str:
         """Return what it says of a file."""
-        run = subprocess.run([*self.command, str(path)], capture_output=True, text=True, check=False)
+        # Some write a report into the current folder.
+        run = subprocess.run(
+            [*self.command, str(path)], cwd=path.parent, capture_output=True, text=True, check=False
+        )
         if run.returncode == 0 and "Scanned files: 0" in run.stdout:
             return NOTHING
         if self.name == "ckptkit" and run.returncode == 2 and "unsafe" in run.stdout:
