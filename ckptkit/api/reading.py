@@ -69,24 +69,23 @@ def find(path: PathLike) -> Iterator[Path]:
             yield candidate
 
 
-def read_each(root: Path) -> Iterator[tuple[Path, Checkpoint | CkptkitError]]:
-    """Yield every checkpoint below a directory that `find` would, read, or the error that says why not.
+def read_if_any(path: Path) -> Checkpoint | CkptkitError | None:
+    """Read a path that may be a checkpoint, opening it once; None where it is none.
 
-    Each file is opened once.
+    Returns:
+        The checkpoint, or the error that says why one cannot be read.
     """
-    for path in candidates(root, is_checkpoint):
-        try:
-            probe = Probe(path)
-            reader = readers.find(probe)
-        except NotACheckpointError:
-            continue
-        except CkptkitError as error:
-            yield path, error
-            continue
-        try:
-            yield path, _read(reader, probe)
-        except CkptkitError as error:
-            yield path, error
+    try:
+        probe = Probe(path)
+        reader = readers.find(probe)
+    except NotACheckpointError:
+        return None
+    except CkptkitError as error:
+        return error
+    try:
+        return _read(reader, probe)
+    except CkptkitError as error:
+        return error
 
 
 def is_checkpoint(path: Path) -> bool:

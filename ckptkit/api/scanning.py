@@ -2,9 +2,9 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, islice
 from pathlib import Path
 
+from ckptkit.api.spreading import Known, each
 from ckptkit.checks.readable import check_expected_code, check_globals, check_unexpected_code
 from ckptkit.errors import CkptkitError, InaccessibleError, NotACheckpointError
 from ckptkit.model.checkpoint import Checkpoint
@@ -14,20 +14,19 @@ from ckptkit.storage.scan import look_into
 from ckptkit.storage.walk import Unlisted, every_file
 
 FEW = 256
-"""Up to so many files one process is done before others have started."""
+"""Up to so many files one process is done with before others have started; a look takes a millisecond."""
 PathLike = str | os.PathLike[str]
-TOGETHER = 16
-"""Files that a process is given at once."""
 
 Told = Callable[[Scanned], None]
 
 
-def scan(paths: PathLike | Sequence[PathLike], *, jobs: int | None = None, told: Told | None = None) -> Scan:
+def scan(paths: PathLike | Sequence[PathLike], *, jobs: int = 1, told: Told | None = None) -> Scan:
     """Say of each file what it is, what lies inside it, and what its pickles name; nothing is executed.
 
     Args:
         paths: Files, or directories to search. Links to directories are not followed.
-        jobs: Processes to use; None for one a core where there are many files.
+        jobs: Processes to use, which import the calling program anew (it needs its `__main__` guard); 0
+            for one a core where there are many files.
         told: Called with each result, in order, as soon as it is known.
 
     Returns:
@@ -54,29 +53,22 @@ def scan(paths: PathLike | Sequence[PathLike], *, jobs: int | None = None, told:
     return Scan(tuple(results), tuple(skipped))
 
 
-def _below(path: Path, jobs: int | None) -> Iterator[Scanned]:
+def _below(path: Path, jobs: int) -> Iterator[Scanned]:
     """Yield the result of a file, or of every file below a directory."""
     if not path.is_dir():
         result = scan_file(path)
         what = "is neither a pickle nor a container that can hold one"
         yield result if result.kind or result.incomplete else _unread(str(path), NotACheckpointError(what))
         return
-    found = every_file(path)
-    first = list(islice(found, FEW))
-    count = (os.cpu_count() or 1) if jobs is None else jobs
-    if count == 1 or (len(first) < FEW and jobs is None):
-        yield from map(_one, chain(first, found))
-        return
-    from ckptkit.api.processes import pool
-
-    with pool(count) as executor:
-        yield from executor.map(_one, chain(first, found), chunksize=TOGETHER)
+    files: Iterator[Path | Known[Scanned]] = (
+        Known(_unlisted(one)) if isinstance(one, Unlisted) else one for one in every_file(path)
+    )
+    for _, result in each(scan_file, files, jobs, few=FEW):
+        yield result
 
 
-def _one(found: Path | Unlisted) -> Scanned:
-    if isinstance(found, Unlisted):
-        return _unread(found.path, InaccessibleError(f"cannot be listed: {found.reason}"))
-    return scan_file(found)
+def _unlisted(found: Unlisted) -> Scanned:
+    return _unread(found.path, InaccessibleError(f"cannot be listed: {found.reason}"))
 
 
 def scan_file(path: Path) -> Scanned:

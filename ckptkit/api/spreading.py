@@ -55,7 +55,7 @@ class _Group(Generic[Item, Result]):
 
 
 def each(
-    work: Callable[[Item], Result], items: Iterable[Item | Known[Result]], jobs: int
+    work: Callable[[Item], Result], items: Iterable[Item | Known[Result]], jobs: int, *, few: int = FEW
 ) -> Iterator[tuple[Item | None, Result]]:
     """Yield each thing (None for one that is `Known`) with its result, as soon as all before it are done.
 
@@ -65,7 +65,8 @@ def each(
         work: What is done with a thing; where there are other processes it is pickled, and so are things
             and results.
         items: The things.
-        jobs: Processes; 1 for none but this one, 0 for one a core where more than `FEW` have no result yet.
+        jobs: Processes; 1 for none but this one, 0 for one a core where more than `few` have no result yet.
+        few: How many are done here before other processes would have started.
     """
     if jobs == 1:
         yield from _here(work, items)
@@ -73,9 +74,9 @@ def each(
     rest = iter(items)
     first: list[Item | Known[Result]] = []
     if not jobs:
-        first.extend(_until_many(rest))
+        first.extend(_until_many(rest, few))
     count = jobs or os.cpu_count() or 1
-    if count == 1 or (not jobs and _unknown(first) <= FEW):
+    if count == 1 or (not jobs and _unknown(first) <= few):
         yield from _here(work, chain(first, rest))
         return
     from ckptkit.api.processes import pool
@@ -84,13 +85,13 @@ def each(
         yield from _elsewhere(work, chain(first, rest), executor, AHEAD * TOGETHER * count)
 
 
-def _until_many(rest: Iterator[Item | Known[Result]]) -> Iterator[Item | Known[Result]]:
-    """Yield things until more than `FEW` without a result have been seen."""
+def _until_many(rest: Iterator[Item | Known[Result]], few: int) -> Iterator[Item | Known[Result]]:
+    """Yield things until more than `few` without a result have been seen."""
     count = 0
     for item in rest:
         yield item
         count += not isinstance(item, Known)
-        if count > FEW:
+        if count > few:
             return
 
 

@@ -1,9 +1,11 @@
 """Say what a directory of checkpoints holds: systems, runs, how far each was trained, what is broken."""
 
 import os
+from functools import partial
 from pathlib import Path
 
-from ckptkit.api.reading import PathLike, is_checkpoint, read_each
+from ckptkit.api.reading import PathLike, is_checkpoint, read_if_any
+from ckptkit.api.spreading import each
 from ckptkit.errors import (
     CkptkitError,
     InaccessibleError,
@@ -19,6 +21,7 @@ from ckptkit.model.metrics import metrics
 from ckptkit.model.systems import step, system
 from ckptkit.storage.probe import Probe
 from ckptkit.storage.source import FileSource
+from ckptkit.storage.walk import candidates
 
 _KINDS: tuple[tuple[type[CkptkitError], str], ...] = (
     (PointerError, "pointer"),
@@ -39,11 +42,13 @@ def is_searched(path: PathLike) -> bool:
     return Probe(root).is_directory and not is_checkpoint(root)
 
 
-def survey(path: PathLike) -> Directory:
+def survey(path: PathLike, *, jobs: int = 1) -> Directory:
     """Look at every checkpoint in a directory and below it; no tensor bytes are read.
 
     Args:
         path: A directory that is no checkpoint by itself.
+        jobs: Processes to use, which import the calling program anew (it needs its `__main__` guard); 0
+            for one a core where there are many files.
 
     Returns:
         The checkpoints by the folder that they lie in, each run in the order of its training. One that
@@ -55,9 +60,9 @@ def survey(path: PathLike) -> Directory:
     """
     root = Path(path)
     runs: dict[str, list[Entry]] = {}
-    for place, found in read_each(root):
-        entry = _entry(root, place, found)
-        runs.setdefault(entry.run, []).append(entry)
+    for _, entry in each(partial(_looked_at, root), candidates(root, is_checkpoint), jobs):
+        if entry is not None:
+            runs.setdefault(entry.run, []).append(entry)
     if not runs:
         raise NotACheckpointError("no checkpoint in this directory", where=os.fspath(path))
     ordered = (Run(folder, tuple(sorted(entries, key=_order))) for folder, entries in sorted(runs.items()))
@@ -66,6 +71,11 @@ def survey(path: PathLike) -> Directory:
 
 def _order(entry: Entry) -> tuple[bool, int, str]:
     return entry.step is not None, entry.step or 0, entry.path
+
+
+def _looked_at(root: Path, path: Path) -> Entry | None:
+    found = read_if_any(path)
+    return None if found is None else _entry(root, path, found)
 
 
 def _entry(root: Path, path: Path, found: Checkpoint | CkptkitError) -> Entry:

@@ -101,7 +101,7 @@ def _survey(path: str, found: list[Inspection | Directory]) -> int:
     from ckptkit.api.surveying import survey
 
     try:
-        found.append(survey(path))
+        found.append(survey(path, jobs=0))
     except CkptkitError as error:
         return complain(error)
     return 0

@@ -64,7 +64,7 @@ def command(
         emit(scan_forms.scanned(one, full=whole, color=shown), None)
 
     streamed = chosen == "text" and not output
-    done = scan(paths, jobs=jobs, told=told if streamed else None)
+    done = scan(paths, jobs=jobs or 0, told=told if streamed else None)
     if streamed:
         emit(scan_forms.scan_end(done, color=shown), None)
     else:
