@@ -46,6 +46,8 @@ class Program:
         run = subprocess.run(
             [*self.command, str(path)], cwd=path.parent, capture_output=True, text=True, check=False
         )
+        if "Traceback (most recent call last)" in run.stderr:
+            return UNREAD
         if run.returncode == 0 and "Scanned files: 0" in run.stdout:
             return NOTHING
         if self.name == "ckptkit" and run.returncode == 2 and "unsafe" in run.stdout:
