@@ -45,7 +45,9 @@ demo: $(READY) ## look into, convert and check a checkpoint that its library no 
 	PATH="$(abspath $(BIN)):$$PATH" sh docs/demo.sh
 
 bench: $(READY) ## measure against what people use today, and recovery against the truth
-	for each in benchmarks/bench_*.py; do $(BIN)/python "$$each" || exit 1; done
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m benchmarks.comparison -o docs/benchmarks.md $(ARGS)
+	$(BIN)/python -m benchmarks.bench_load
 	$(BIN)/python -m benchmarks.recovery --failures
 
 fixtures: $(READY) ## write every fixture anew

@@ -1,6 +1,6 @@
 """Load a Stable-Baselines3 agent and act once, beside Stable-Baselines3 doing the same.
 
-    python benchmarks/bench_load.py [--runs 5] [--calls 2000]
+    python -m benchmarks.bench_load [--runs 5] [--calls 2000]
 
 First in processes of their own, start-up and imports included, and their peak memory; then in this
 process, where everything is imported already: loading again, and one `predict` after the other. Both
@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 import stable_baselines3
-from bench_convert import Run, measure
 from gymnasium import Env, spaces
 
 import ckptkit
+from benchmarks.comparison.measuring import Run, measure
 
 OURS = "import sys, numpy, ckptkit; ckptkit.load(sys.argv[1]).predict(numpy.load(sys.argv[2]))"
 THEIRS = """
@@ -70,7 +70,7 @@ def in_processes(path: Path, observation: Path, algorithm: str, runs: int) -> No
     made: dict[str, list[Run]] = {label: [] for label in commands}
     for _ in range(runs):  # in turn, so that what else the machine does hits all alike
         for label, command in commands.items():
-            made[label].append(measure(*command))
+            made[label].append(measure([sys.executable, *command]))
     least = {label: min(run.seconds for run in found) for label, found in made.items()}
     peak = {label: max(run.megabytes for run in found) for label, found in made.items()}
     report("a process: load and act", least["ckptkit"], least["SB3"], 1.0, "s ")
