@@ -9,21 +9,20 @@ from typing import NoReturn
 import click
 
 from ckptkit.cli.boundary import Boundary
-from ckptkit.version import SPEC_VERSION, __version__
 
 COMMANDS = {
     "inspect": "Say what a checkpoint is and holds, or draw its network.",
     "scan": "Say what the pickles in any file name, without running them.",
     "validate": "Check checkpoints and bundles; report every violation.",
     "convert": "Write a checkpoint as a versioned, hashed bundle.",
-    "migrate": "Make version 2 bundles of a whole directory tree, in place or beside it.",
-    "compat": "Say whether a checkpoint fits another one, or what is installed, and why not.",
-    "diff": "Say in what two checkpoints differ.",
+    "migrate": "Make version 2 bundles of a file or a whole directory tree.",
+    "compat": "Say whether A fits where B does, with every reason.",
+    "diff": "Say in what two checkpoints differ: fields, layers and tensors.",
     "repair": "Mend what can be proven, and say what is left.",
     "export": "Export a network to ONNX, without torch.",
     "recover": "Say which network SRC holds, how sure that is, and what is open.",
     "runs": "Choose, rank, prune and publish the checkpoints of training runs.",
-    "baseline": "Accept the findings of today, so that validate reports new ones alone.",
+    "baseline": "Accept the findings of today; validate then reports new ones.",
     "cache": "Say where results of earlier runs are kept, or remove them.",
     "rules": "List the rules that validate checks.",
     "explain": "Say what a rule means and what to do.",
@@ -53,12 +52,28 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
+def _versions(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    """Show the versions and leave; what finds them is imported only then."""
+    if wanted and not context.resilient_parsing:
+        from ckptkit.cli.about import text
+
+        click.echo(text(), nl=False)
+        context.exit()
+
+
 @click.group(
     cls=LazyGroup,
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(__version__, message=f"ckptkit {__version__} (spec {SPEC_VERSION})")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_versions,
+    help="Show versions of ckptkit, its rules, Python and packages, and exit.",
+)
 def group() -> None:
     """Turn any Stable-Baselines3 or PyTorch checkpoint into a versioned, hashed, validated bundle.
 

@@ -29,7 +29,7 @@ def command(
     config: str | None,
     no_config: bool,
 ) -> int:
-    """Accept the findings of today, so that validate reports new ones alone.
+    """Accept the findings of today; validate then reports new ones.
 
     Entries of an earlier baseline keep their reason and last day while they occur, and go when they no
     longer do. What cannot be checked cannot be accepted.

@@ -26,7 +26,7 @@ def command(
     output: str | None,
     color: str,
 ) -> int:
-    """Say whether A fits where B does: full, partial or none, with every reason.
+    """Say whether A fits where B does, with every reason.
 
     Compared are spaces, fields of the architecture, tensors, names of actions, and versions of formats and
     libraries, as far as both say something of them. Without B, A is compared with what this ckptkit reads

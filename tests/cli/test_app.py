@@ -1,15 +1,18 @@
 """The group: help without imports, usage errors, and what becomes of every kind of exception."""
 
+import platform
 import subprocess
 import sys
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
 
-from ckptkit.cli import app
+from ckptkit.api.caching import ruleset
+from ckptkit.cli import about, app
 from ckptkit.errors import UnknownVersionError
-from ckptkit.version import __version__
+from ckptkit.version import SPEC_VERSION, __version__
 from tests.conftest import Call
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -34,7 +37,9 @@ def test_help_names_every_command_with_its_own_summary(ckptkit: Call) -> None:
 
 def test_every_command_module_is_in_the_group() -> None:
     modules = {path.stem for path in Path(app.__file__).parent.glob("*.py")}
-    assert modules - set(app.COMMANDS) == {"__init__", "app", "boundary", "options", "output"}
+    assert modules - set(app.COMMANDS) == {
+        *("__init__", "about", "app", "boundary", "options", "output", "progress")
+    }
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
@@ -46,7 +51,48 @@ def test_every_command_has_help(ckptkit: Call, name: str, flag: str) -> None:
 
 
 def test_version(ckptkit: Call) -> None:
-    assert ckptkit("--version").out.startswith(f"ckptkit {__version__} ")
+    run = ckptkit("--version")
+    assert (run.status, run.err) == (0, "")
+    said = dict(line.split(maxsplit=1) for line in run.out.splitlines())
+    assert said["ckptkit"] == f"{__version__} (spec {SPEC_VERSION})"
+    assert said["rules"] == ruleset()
+    assert said["python"].startswith(platform.python_version())
+    assert said["platform"] == platform.platform()
+    assert f"numpy {np.__version__}" in said["packages"]
+    assert said["[torch]"].startswith("torch 2.")
+    assert said.keys() >= {"[compressed]", "[fast]", "[onnx]"}
+
+
+def test_what_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(about, "EXTRAS", {"none": ("no_such_package",)})
+    assert about.text().endswith("[none]    no-such-package not installed\n")
+
+
+def options(command: click.Command) -> set[str]:
+    return {word for parameter in command.params for word in parameter.opts}
+
+
+def test_what_prints_a_report_can_be_coloured() -> None:
+    context = click.Context(app.group)
+    commands = [app.group.get_command(context, name) for name in app.COMMANDS]
+    reporting = [command for command in commands if command and "--format" in options(command)]
+    assert len(reporting) >= 8
+    assert [command.name for command in reporting if "--color" not in options(command)] == []
+
+
+@pytest.mark.parametrize("words", ["rules", "explain CK301", "inspect {}", "validate {}", "diff {} {}"])
+def test_colour_is_as_asked_for(
+    words: str, ckptkit: Call, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = words.format(bundle, bundle).split()
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "\x1b[" not in ckptkit(*arguments, "--color", "never").out
+    colored = ckptkit(*arguments).out
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[" not in ckptkit(*arguments).out
+    assert ckptkit(*arguments, "--color", "always").out == colored
+    assert words.startswith("diff") or "\x1b[" in colored
 
 
 def test_no_command_is_a_usage_error_that_shows_the_help(ckptkit: Call) -> None:
