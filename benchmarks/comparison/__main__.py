@@ -3,6 +3,7 @@
 import argparse
 import os
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.comparison.document import page, said
@@ -22,8 +23,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where to work; a temporary folder by default")
     parser.add_argument("-o", "--output", type=Path, help="the page; pictures lie beside it")
     asked = parser.parse_args()
-    if asked.output is not None and not asked.no_growth:
-        import matplotlib as _  # missing, it is to be missed before an hour has gone by
+    if asked.output is not None and not asked.no_growth and find_spec("matplotlib") is None:
+        parser.error("the curves need matplotlib: pip install -e '.[bench]'; or --no-growth")
     load = [os.getloadavg()[0]]
     with tempfile.TemporaryDirectory(dir=asked.folder) as name:
         folder = Path(name)
