@@ -213,10 +213,10 @@ def test_every_command_is_looked_at() -> None:
 def test_no_command_runs_anything_of_a_fixture(tmp_path: Path) -> None:
     paths = fixture_paths()
     assert len(paths) >= 300
-    seen = look_into(paths, tmp_path, shared={path for path in paths if "conformance" in path.parts})
+    seen = look_into(paths, tmp_path, shared=paths)
     assert len(seen) == len(paths)
     assert_nothing_ran(seen)
-    assert min(successes(seen).values()) >= 10, successes(seen)
+    assert min(successes(seen).values()) >= 3, successes(seen)
 
 
 @pytest.mark.slow

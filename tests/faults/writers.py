@@ -71,9 +71,7 @@ def converting_agent(name: str) -> Writer:
 def exporting(output: str) -> Writer:
     def prepare(folder: Path) -> None:
         shutil.copytree(NETWORK, folder / "bundle")
-        (folder / "bundle" / "model.onnx").write_bytes(b"old")
-        if output:
-            (folder / output).write_bytes(b"old")
+        (folder / (output or "bundle/model.onnx")).write_bytes(b"old")
 
     def write(folder: Path) -> object:
         return api.export_onnx(folder / "bundle", folder / output if output else None, force=bool(output))
