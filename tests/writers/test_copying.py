@@ -202,10 +202,12 @@ def test_a_file_that_cannot_be_read_back_is_not_put_in_place(
     def broken(self: Output, offset: int, buffer: memoryview) -> int:
         raise OSError(5, "Input/output error")
 
+    made = lifted({"a": torch.zeros(3)})
+    made = replace(made, tensors={**made.tensors, "b": flat(bytes(12 * PIECE_BYTES))})
     monkeypatch.setattr(Output, "readinto", broken)
     before = threading.active_count()
     with pytest.raises(WriteError):
-        WRITERS[kind](lifted({"a": torch.zeros(3 * PIECE_BYTES)}), tmp_path / "out", False)
+        WRITERS[kind](made, tmp_path / "out", False)
     assert list(tmp_path.iterdir()) == []
     assert threading.active_count() == before
 
