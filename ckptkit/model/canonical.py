@@ -2,9 +2,12 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from ckptkit.model.tree import SAFE_INTEGER
+
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
+_CONSTANTS = {None: "null", True: "true", False: "false"}
 
 
 def canonical(value: object) -> bytes:
@@ -18,39 +21,49 @@ def canonical(value: object) -> bytes:
             or a string holds a lone surrogate.
         TypeError: `value` is no JSON data.
     """
-    return "".join(_parts(value)).encode()
+    parts: list[str] = []
+    _write(value, parts.append)
+    return "".join(parts).encode()
 
 
-def _parts(value: object) -> Iterator[str]:
+def _write(value: object, put: Callable[[str], None]) -> None:
     match value:
-        case None | bool() | str():
-            yield json.dumps(value, ensure_ascii=False)
+        case str():
+            put(_quoted(value))
+        case None | bool():
+            put(_CONSTANTS[value])
         case int():
             if abs(value) > SAFE_INTEGER:
                 raise ValueError(f"integer {value} is outside ±(2^53 - 1)")
-            yield str(value)
+            put(str(value))
         case float():
-            yield number(value)
+            put(number(value))
         case list():
-            yield "["
-            for index, item in enumerate(value):
-                yield "," if index else ""
-                yield from _parts(item)
-            yield "]"
+            _write_list(value, put)
         case Mapping():
-            yield from _object(value)
+            _write_object(value, put)
         case _:
             raise TypeError(f"{type(value).__name__} is no JSON data")
 
 
-def _object(value: Mapping[str, object]) -> Iterator[str]:
-    yield "{"
-    for index, key in enumerate(sorted(value, key=lambda key: key.encode("utf-16-be"))):
-        yield "," if index else ""
-        yield json.dumps(key, ensure_ascii=False)
-        yield ":"
-        yield from _parts(value[key])
-    yield "}"
+def _write_list(value: list[object], put: Callable[[str], None]) -> None:
+    before = "["
+    for item in value:
+        put(before)
+        _write(item, put)
+        before = ","
+    put("]" if value else "[]")
+
+
+def _write_object(value: Mapping[str, object], put: Callable[[str], None]) -> None:
+    # Among ASCII characters the order of code points is that of UTF-16 code units.
+    plain = "".join(value).isascii()
+    before = "{"
+    for key in sorted(value) if plain else sorted(value, key=lambda key: key.encode("utf-16-be")):
+        put(f"{before}{_quoted(key)}:")
+        _write(value[key], put)
+        before = ","
+    put("}" if value else "{}")
 
 
 def number(value: float) -> str:
