@@ -32,6 +32,8 @@ def one_line(text: str) -> str:
 
     A name in a hostile file must not move the cursor, forge a line or break the encoding.
     """
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
