@@ -29,8 +29,12 @@ _PIECE_BYTES = 4 << 20
 
 def is_own(path: PurePath) -> bool:
     """Whether a relative path is a backup's, or is or lies in what a killed run left behind."""
-    left = any(part.startswith(".") and part.endswith((NEW, SUFFIX, ASIDE)) for part in path.parts)
-    return left or path.name.endswith(BACKUP)
+    return any(is_leftover(part) for part in path.parts) or path.name.endswith(BACKUP)
+
+
+def is_leftover(name: str) -> bool:
+    """Whether a name is that of something that a run was writing, or had put aside, when it was killed."""
+    return name.startswith(".") and name.endswith((NEW, SUFFIX, ASIDE))
 
 
 def backup_of(source: Path) -> Path:

@@ -5,13 +5,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ckptkit.storage.replacing import is_leftover
+
 SKIPPED = frozenset({".git", ".hg", ".svn", "__pycache__", "node_modules", ".venv"})
 
 
 def candidates(root: Path, claimed: Callable[[Path], bool]) -> Iterator[Path]:
     """Yield, in a stable order, directories that `claimed` takes whole and files of all others.
 
-    Symbolic links to directories are not followed, so that a loop ends.
+    Symbolic links to directories are not followed, so that a loop ends. What a killed run of ckptkit left
+    behind is passed over.
 
     Args:
         root: A directory.
@@ -23,6 +26,8 @@ def candidates(root: Path, claimed: Callable[[Path], bool]) -> Iterator[Path]:
     with os.scandir(root) as listing:
         entries = sorted(listing, key=lambda entry: entry.name)
     for entry in entries:
+        if is_leftover(entry.name):
+            continue
         if entry.is_dir(follow_symlinks=False):
             if entry.name not in SKIPPED:
                 yield from candidates(Path(entry.path), claimed)

@@ -256,3 +256,12 @@ def test_findings_are_printed_as_soon_as_they_are_known(models: Path, ckptkit: C
     streamed = ckptkit("validate", "models", "--no-cache").out
     assert streamed == forms.validations(api.validate("models"), "text")
     assert streamed.startswith("models/b00/model.safetensors: CK301")
+
+
+@pytest.mark.parametrize("name", [".b.1a2b.ckptkit-tmp", ".m.safetensors.1a2b.ckptkit-tmp"])
+def test_what_a_killed_run_left_is_no_checkpoint(models: Path, name: str) -> None:
+    if name.startswith(".b"):
+        shutil.copytree(models / "b01", models / name)
+    else:
+        shutil.copy(models / "m01.safetensors", models / name)
+    assert len(api.validate("models").results) == 40
