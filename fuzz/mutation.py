@@ -21,13 +21,49 @@ BLIND = 0.25
 MOST_BYTES = 1 << 15
 MOST_MEMBERS = 64
 _RECORDS = {b"PK\1\2": "<4s6H3L5H2L", b"PK\3\4": "<4s5H3L2H", b"PK\5\6": "<4s4H2LH", b"PK\6\6": "<4sQ2H2L4Q"}
-_NUMBERS = (0, 1, 2, 7, 8, 255, 0xFFFF, 0x10000, 2**31 - 1, 2**31, 2**32 - 1, 2**53, 2**63 - 1, 2**64)
+_NUMBERS = (
+    0,
+    1,
+    2,
+    7,
+    8,
+    255,
+    0xFFFF,
+    0x10000,
+    2**31 - 1,
+    2**31,
+    2**32 - 1,
+    2**53,
+    2**63 - 1,
+    2**64,
+    10**400,
+)
 _WORDS = ("", "a", "..", "/", "a/b", "\0", "\ud800", "ü", "x" * 300, "NaN", "F32", "$tensor", "__metadata__")
-_PLAIN: tuple[object, ...] = (None, True, False, -1, 0.5, -0.0, 1e308, *_NUMBERS, *_WORDS)
+_PLAIN: tuple[object, ...] = (
+    None,
+    True,
+    False,
+    -1,
+    0.5,
+    -0.0,
+    1e308,
+    float("nan"),
+    float("inf"),
+    *_NUMBERS,
+    *_WORDS,
+)
 _STOP = ord(".")
 _SHORT_OPCODES = b"()]}.0125NTaQRbcde lostu\x81\x85\x86\x87\x88\x89\x8f\x90\x91\x93\x94\x97\x98".replace(
     b" ", b""
 )
+
+_NUMERIC = (b"K", b"M", b"J", b"\x8a", b"G")
+_ARGUMENTS = (
+    *(b"h\0", b"q\0", b"K\0", b"K\xff", b"M\xff\xff", b"J\xff\xff\xff\xff", b"\x8c\x01a", b"N", b"\x88"),
+    *(b"G" + struct.pack(">d", number) for number in (1e300, float("nan"), float("inf"), 0.5)),
+    b"\x8a\xc8" + b"\xff" * 199 + b"\x7f",
+)
+"""Opcodes that name a memo entry or push a value; the last pushes an integer beyond float64."""
 
 Holder = dict[Any, Any] | list[Any]
 Change = Callable[[bytes, Random], bytes]
@@ -64,7 +100,7 @@ def pickle(data: bytes, random: Random) -> bytes:
 
 def _change_step(steps: list[bytes], random: Random) -> None:
     at, other = random.randrange(len(steps)), random.randrange(len(steps))
-    match random.randrange(6):
+    match random.randrange(7):
         case 0:
             del steps[at : at + random.randint(1, 3)]
         case 1:
@@ -74,7 +110,10 @@ def _change_step(steps: list[bytes], random: Random) -> None:
         case 3:
             steps[at] = bytes([random.choice(_SHORT_OPCODES)])
         case 4:
-            steps.insert(at, random.choice((b"h\0", b"q\0", b"K\xff", b"M\xff\xff", b"J\xff\xff\xff\xff")))
+            steps.insert(at, random.choice(_ARGUMENTS))
+        case 5:
+            numbers = [index for index, step in enumerate(steps) if step[:1] in _NUMERIC] or [at]
+            steps[random.choice(numbers)] = random.choice(_ARGUMENTS)
         case _:
             steps[at] = steps[at][:1] + blind(steps[at][1:], random)
 

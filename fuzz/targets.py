@@ -78,12 +78,12 @@ def zip_archive(data: bytes) -> None:
 
 def torch_zip(data: bytes) -> None:
     """Read a torch zip or an SB3 zip as a checkpoint, whatever its sums."""
-    _looked_at(MemoryProbe(with_sums(data), "model.pt"))
+    read_and_check(MemoryProbe(with_sums(data), "model.pt"))
 
 
 def torch_legacy(data: bytes) -> None:
     """Read a file of torch before 1.6 as a checkpoint."""
-    _looked_at(MemoryProbe(data, "model.pt"))
+    read_and_check(MemoryProbe(data, "model.pt"))
 
 
 def sb3_data(data: bytes) -> None:
@@ -92,7 +92,7 @@ def sb3_data(data: bytes) -> None:
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in _sb3_members().items():
             archive.writestr(zipfile.ZipInfo(name), data if name == "data" else content)
-    _looked_at(MemoryProbe(buffer.getvalue(), "model.zip"))
+    read_and_check(MemoryProbe(buffer.getvalue(), "model.zip"))
 
 
 @cache
@@ -106,7 +106,7 @@ def manifest(data: bytes) -> None:
     folder = _bundle()
     (folder / "ckpt.json").write_bytes(data)
     (folder / "ckpt.json.sha256").write_text(f"{hashlib.sha256(data).hexdigest()}  ckpt.json\n")
-    _looked_at(Probe(folder), RECONSTRUCTABLE)
+    read_and_check(Probe(folder), RECONSTRUCTABLE)
 
 
 @cache
@@ -150,7 +150,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 }
 
 
-def _looked_at(probe: Probe, level: int = 1) -> None:
+def read_and_check(probe: Probe, level: int = 1) -> None:
     """Read a checkpoint, look at its tensors, check it and recover its network."""
     checkpoint: Checkpoint = readers.find(probe).read(probe)
     for tensor in (*checkpoint.tensors.values(), *tensors_in(checkpoint.training_state).values()):

@@ -8,6 +8,7 @@ from ckptkit.checks import Rule
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.finding import Finding, Severity
 from ckptkit.model.progress import counts, step_in_name
+from ckptkit.model.real import real
 from ckptkit.model.tensor import Tensor
 
 SAME_SHAPE = (
@@ -93,11 +94,14 @@ def check_info(checkpoint: Checkpoint) -> Iterator[Finding]:
 def _implausible(key: str, value: object) -> str:
     if not isinstance(value, int | float) or isinstance(value, bool):
         return ""
-    if math.isnan(value):
+    number = real(value)
+    if number is None:
+        return "an integer beyond every count"
+    if math.isnan(number):
         return "NaN"
     if key in FRACTIONS:
-        return "" if 0 <= value <= 1 else f"{value:g}, and lies between 0 and 1 where it is one"
-    return "" if value >= 0 else f"{value:g}, and counts from 0"
+        return "" if 0 <= number <= 1 else f"{number:g}, and lies between 0 and 1 where it is one"
+    return "" if number >= 0 else f"{number:g}, and counts from 0"
 
 
 def check_name(checkpoint: Checkpoint) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 
 from ckptkit.errors import UsageError
+from ckptkit.model.real import real
 
 MAX_DEPTH = 4
 MAX_METRICS = 1000
@@ -42,10 +43,7 @@ def _numbers(info: Mapping[str, object], prefix: str, depth: int) -> Iterator[tu
         name = f"{prefix}{key}"
         if isinstance(value, Mapping) and depth < MAX_DEPTH:
             yield from _numbers(value, f"{name}.", depth + 1)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            try:
-                number = float(value)
-            except OverflowError:
-                continue
-            if not math.isnan(number):
+        else:
+            number = real(value)
+            if number is not None and not math.isnan(number):
                 yield name, number

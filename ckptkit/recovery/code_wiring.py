@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ckptkit.errors import ArchitectureError
+from ckptkit.model.real import real
 from ckptkit.recovery import torch_calls
 from ckptkit.recovery.builder import GraphBuilder
 
@@ -158,8 +159,7 @@ class Wiring:
 
 
 def _number(expression: object) -> float | None:
-    value = expression.get("const") if isinstance(expression, Mapping) else None
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return real(expression.get("const")) if isinstance(expression, Mapping) else None
 
 
 def dotted(expression: object) -> str:

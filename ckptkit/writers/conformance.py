@@ -10,6 +10,7 @@ from ckptkit.model.architecture import Graph
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.dtype import BY_NAME
 from ckptkit.model.extras import missing
+from ckptkit.model.real import real
 from ckptkit.model.tensor import Storage, Tensor, contiguous_strides
 from ckptkit.storage.source import MemorySource
 from ckptkit.writers import safetensors_out
@@ -104,9 +105,9 @@ def default_evaluator() -> str:
 def normalizer_clip(checkpoint: Checkpoint) -> float | None:
     """Return the bound of what the network is given behind a VecNormalize; None without one."""
     for step in checkpoint.preprocessing:
-        clip = step.get("clip_obs")
-        if step.get("type") == "VecNormalize" and step.get("norm_obs") and isinstance(clip, int | float):
-            return float(clip)
+        clip = real(step.get("clip_obs"))
+        if step.get("type") == "VecNormalize" and step.get("norm_obs") and clip is not None:
+            return clip
     return None
 
 

@@ -8,6 +8,7 @@ a question. What no file holds (strides, activation) comes from profile `asteroi
 from collections.abc import Mapping
 
 from ckptkit.model.checkpoint import Checkpoint
+from ckptkit.model.real import real
 from ckptkit.model.recovered import Hints, Recovered
 from ckptkit.recovery import Family
 from ckptkit.recovery.asteroids import network
@@ -60,8 +61,7 @@ def recover(checkpoint: Checkpoint, hints: Hints) -> Recovered:
             "asteroids to take that system's)"
         )
         findings.questions.sort(key=lambda question: "--assume" not in question)
-    noise = float(std) if isinstance(std, int | float) else None
-    settled = network.Settled(shape, chosen.actions, chosen.atoms, chosen.values, noise)
+    settled = network.Settled(shape, chosen.actions, chosen.atoms, chosen.values, real(std))
     return findings.result(reading.unexplained, lambda builder: network.draw(builder, reading, settled))
 
 

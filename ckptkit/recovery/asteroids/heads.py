@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ckptkit.model.real import real
 from ckptkit.recovery.asteroids.reading import Reading
 from ckptkit.recovery.asteroids.stated import Stated, place
 from ckptkit.recovery.evidence import Findings
@@ -136,7 +137,7 @@ def _without_range(reading: Reading, stated: Stated, findings: Findings, atoms: 
         stated.agree("n_atoms", atoms, reading.last)
         stated.agree("n_action", reading.rows // atoms, reading.last)
     ends = [stated.take(name) for name in RANGE[1:]]
-    numbers = [float(end) for end in ends if isinstance(end, int | float)]
+    numbers = [number for end in ends if (number := real(end)) is not None]
     if len(numbers) < 2:
         for name, end in zip(RANGE[1:], ends, strict=True):
             if end is None:

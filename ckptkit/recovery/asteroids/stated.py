@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Mapping
 
+from ckptkit.model.real import real
 from ckptkit.recovery.evidence import Findings
 
 PLACE = "model_config"
@@ -45,7 +46,8 @@ def same(said: object, value: object) -> bool:
     if isinstance(said, bool) or isinstance(value, bool):
         return said is value
     if isinstance(said, int | float) and isinstance(value, int | float):
-        return said == value or _single(float(said)) == value
+        number = real(said)
+        return said == value or (number is not None and _single(number) == value)
     return said == value
 
 

@@ -60,7 +60,10 @@ def bounds(space: Space) -> tuple[list[float], list[float]]:
 
 def _single(number: float) -> float:
     """Round to float32, as numpy does where SB3 computes with a float32 space."""
-    return float(struct.unpack("f", struct.pack("f", number))[0]) if math.isfinite(number) else number
+    try:
+        return float(struct.unpack("f", struct.pack("f", number))[0])
+    except OverflowError:
+        return math.copysign(math.inf, number)
 
 
 def _finite(numbers: list[float]) -> list[float]:

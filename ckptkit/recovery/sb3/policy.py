@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ckptkit.errors import ArchitectureError
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.inert import ClassRef
+from ckptkit.model.real import real
 from ckptkit.model.recovered import Field, Hints, Status
 from ckptkit.recovery.builder import GraphBuilder
 from ckptkit.recovery.sb3 import extractors, observations
@@ -143,9 +144,10 @@ class Policy:
             ArchitectureError: It is something else.
         """
         value = self.option(name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        number = real(value)
+        if number is None or not math.isfinite(number):
             raise ArchitectureError(f"what is {name}? {value!r} is no finite number")
-        return float(value)
+        return number
 
     def flag(self, name: str) -> bool:
         """Return a keyword argument that is true or false.

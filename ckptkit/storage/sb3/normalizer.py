@@ -13,6 +13,7 @@ from ckptkit.errors import LimitExceededError, UnreadableCheckpointError
 from ckptkit.model.finding import Verdict
 from ckptkit.model.inert import ClassRef, Instance, NdArray
 from ckptkit.model.ndvalues import number
+from ckptkit.model.real import real
 from ckptkit.model.source import Source
 from ckptkit.model.spaces import Space, describe, observation_shapes
 from ckptkit.storage.sb3.collected import Collected
@@ -135,10 +136,10 @@ def _running(value: object) -> dict[str, object]:
 def _array(value: object, name: str) -> NdArray | float:
     if isinstance(value, NdArray) and value.dtype[1:] in ("f8", "f4"):
         return value
-    found = number(value)
+    found = real(number(value))
     if found is None:
         raise _UnknownFormError(f"{name} is no array of floats")
-    return float(found)
+    return found
 
 
 def _shape(value: NdArray | float) -> list[int]:

@@ -8,6 +8,7 @@ numbered parameters by their addresses. Sources: stable-baselines3 v2.9.2, `comm
 from collections.abc import Mapping
 
 from ckptkit.errors import NotExportableError
+from ckptkit.model.real import real
 from ckptkit.writers.sb3.changes import Changes
 from ckptkit.writers.sb3.weights import ACTOR_CRITIC, Weights
 
@@ -32,9 +33,9 @@ def learning_rates(training: Mapping[str, object]) -> tuple[float, ...]:
     for state in training.values():
         groups = state.get("param_groups") if isinstance(state, Mapping) else None
         for group in groups if isinstance(groups, list) else []:
-            rate = group.get("lr") if isinstance(group, Mapping) else None
-            if isinstance(rate, int | float):
-                found.append(float(rate))
+            rate = real(group.get("lr")) if isinstance(group, Mapping) else None
+            if rate is not None:
+                found.append(rate)
     return tuple(found)
 
 

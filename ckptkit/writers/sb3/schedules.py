@@ -6,6 +6,7 @@ Source: stable-baselines3 v2.9.2, `common/utils.py`, `common/type_aliases.py`, `
 from collections.abc import Mapping
 
 from ckptkit.model.inert import ClassRef, NdArray
+from ckptkit.model.real import real
 from ckptkit.writers.sb3.changes import Changes
 from ckptkit.writers.sb3.object_pickle import Made
 
@@ -34,7 +35,7 @@ def number_of(value: object) -> float | int | None:
     """Return a plain number, or the number of a constant schedule; None for anything else."""
     if isinstance(value, Mapping) and value.get("schedule") == "constant":
         value = value.get("value")
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return value if isinstance(value, int | float) and real(value) is not None else None
 
 
 def schedule(name: str, value: object, instead: float, why: str, changes: Changes) -> float | Made:
