@@ -27,7 +27,7 @@ const ITEM_BYTES = {
   F16: 2, BF16: 2, I32: 4, U32: 4, F32: 4, C64: 8, F64: 8, I64: 8, U64: 8,
 };
 // The lowest level that a violation of a rule keeps a bundle from; 1 for those that are not listed.
-const LEVEL_OF = { CK110: 0, CK301: 2, CK302: 2, CK305: 2, CK306: 2, CK309: 2, CK312: 2 };
+const LEVEL_OF = { CK110: 0, CK301: 2, CK302: 2, CK305: 2, CK306: 2, CK309: 2, CK312: 2, CK605: 2 };
 const NOTES = new Set(["CK205", "CK206", "CK306"]);
 
 // ---------------------------------------------------------------- I-JSON (MAN-001, DEP-003)
@@ -516,6 +516,9 @@ function* headers({ files: listedFiles, found, tensors }) {
       yield { code: "CK310", file: file.path };
       continue;
     }
+    const booleans = [...stored.values()].filter((one) => file.role === "model" && one.dtype === "BOOL");
+    const bytes = booleans.map((one) => data.subarray(one.offset, one.offset + one.nbytes));
+    if (bytes.some((part) => part.some((byte) => byte > 1))) yield { code: "CK605", file: file.path };
     const here = new Map(tensors.filter((row) => row.file === file.path).map((row) => [row.name, row]));
     const expected = [...here.values()].filter((row) => !row.aliasOf).map((row) => row.name);
     for (const name of new Set([...stored.keys(), ...expected])) {

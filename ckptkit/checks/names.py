@@ -119,6 +119,7 @@ RULES = (
         "Names are data here and nothing more. Some programs write a file for each tensor, under its name; "
         "with such a name the file lands outside the folder that was meant. No training gives such names.",
         "Do not unpack the file with other tools. Ask where it comes from.",
+        musts=("LEV-006",),
         check=check_legacy_names,
     ),
     Rule(

@@ -154,6 +154,7 @@ RULES = (
         "No program that works with booleans writes such a byte. What it means is not defined: one library "
         "takes it for true, another adds it up as a number, so that the same file gives different results.",
         "Save the tensor again from a program that has it, or do not use the file.",
+        musts=("INT-012",),
         check=check_booleans,
     ),
     Rule(

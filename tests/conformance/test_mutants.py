@@ -12,7 +12,7 @@ import torch
 from ckptkit import api, checks
 from ckptkit.api import checking
 from ckptkit.model.finding import Finding, Severity
-from ckptkit.model.results import Validation
+from ckptkit.model.results import Report, Validation
 from ckptkit.model.settings import Settings
 from tests.conformance.cases import CASES, Case
 
@@ -43,17 +43,18 @@ def remove(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
         if rule.code != code
     )
     gone = checks.find(code)
-    level_of, check = checking.level_of, checking.check
+    level_of, validate = checking.level_of, api.validate
 
-    def without(path: Path, *args: object, **options: object) -> Validation:
-        result = check(path, *args, **options)
-        return replace(result, findings=tuple(found for found in result.findings if found.code != code))
+    def without(*given: object, **options: object) -> Report:
+        report = validate(*given, **options)
+        findings = [tuple(found for found in one.findings if found.code != code) for one in report.results]
+        results = (replace(one, findings=left) for one, left in zip(report.results, findings, strict=True))
+        return replace(report, results=tuple(results))
 
     monkeypatch.setattr(checks, "rules", lambda: kept)
     monkeypatch.setattr(checking, "level_of", lambda other: gone.level if other == code else level_of(other))
     if gone.check is None and gone.compare is None:
-        monkeypatch.setattr("ckptkit.api.caching.check", without)
-        monkeypatch.setattr("ckptkit.api.validating.check", without)
+        monkeypatch.setattr(api, "validate", without)
 
 
 def judged(path: Path, **options: object) -> Validation:
