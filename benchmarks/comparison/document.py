@@ -38,7 +38,7 @@ HOW = (
     "`make bench` measures ckptkit beside what people use today and writes this page. Each program runs in a "
     "process of its own, start-up and imports included, in turn with the others on "
     "the same files, which are in "
-    "the page cache; the figures are medians of {runs} runs (half as many for many "
+    "the page cache; the figures are medians of {runs} run{more} (half as many for many "
     "files and for the curves). The "
     "ratio is a program's wall time over that of the first line: above 1, the first "
     "line is faster. Processor "
@@ -58,7 +58,7 @@ def _head(runs: int, load: Sequence[float]) -> Iterator[str]:
     cores = os.cpu_count() or 1
     where = f"{platform.system()} {platform.machine()}, {cores} cores, Python {platform.python_version()}"
     yield "# Benchmarks\n"
-    yield fill(HOW.format(runs=runs), WIDTH)
+    yield fill(HOW.format(runs=runs, more="s" * (runs > 1)), WIDTH)
     yield ""
     yield fill(f"Measured on {datetime.now(UTC).date()}: {where}, {', '.join(_versions())}.", WIDTH)
     yield ""

@@ -1,22 +1,47 @@
 """Checkpoints to measure with; made once for a run, the same for every run."""
 
+import multiprocessing
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 
 def torch_zip(path: Path, tensors: int, elements: int) -> Path:
     """Write a torch zip of float32 tensors."""
-    import torch
-
     if not path.exists():
-        torch.manual_seed(0)
-        torch.save({f"layers.{at}.weight": torch.randn(elements) for at in range(tensors)}, path)
+        _apart(_torch_zip, path, tensors, elements)
     return path
 
 
 def agent(path: Path, algorithm: str = "PPO") -> Path:
     """Write an agent of Stable-Baselines3: PPO on 8 numbers, or DQN on Atari images."""
+    if not path.exists():
+        _apart(_agent, path, algorithm)
+    return path
+
+
+def _apart(make: Callable[..., None], *words: object) -> None:
+    """Call `make` in a process of its own.
+
+    The system counts the memory of the process that starts another as that one's peak, so whoever measures
+    must stay small.
+    """
+    process = multiprocessing.get_context("spawn").Process(target=make, args=words)
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise SystemExit(f"{make.__name__} ended with {process.exitcode}")
+
+
+def _torch_zip(path: Path, tensors: int, elements: int) -> None:
+    import torch
+
+    torch.manual_seed(0)
+    torch.save({f"layers.{at}.weight": torch.randn(elements) for at in range(tensors)}, path)
+
+
+def _agent(path: Path, algorithm: str) -> None:
     import gymnasium
     import numpy as np
     import stable_baselines3
@@ -32,10 +57,8 @@ def agent(path: Path, algorithm: str = "PPO") -> Path:
         "DQN": ("CnnPolicy", images, {"buffer_size": 1}),
     }
     policy, observation, settings = known[algorithm]
-    if not path.exists():
-        made = getattr(stable_baselines3, algorithm)
-        made(policy, Still(observation), device="cpu", seed=0, **settings).save(path)
-    return path
+    made = getattr(stable_baselines3, algorithm)
+    made(policy, Still(observation), device="cpu", seed=0, **settings).save(path)
 
 
 def copies(source: Path, folder: Path, count: int) -> Path:
