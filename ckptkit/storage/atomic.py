@@ -14,11 +14,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ckptkit.errors import TargetExistsError, UsageError, WriteError
+from ckptkit.storage.leftovers import ASIDE, SUFFIX
 from ckptkit.storage.locks import Lock
 from ckptkit.storage.output import Output, create
-from ckptkit.storage.swap import ASIDE, put_in_place, settle
-
-SUFFIX = ".ckptkit-tmp"
+from ckptkit.storage.swap import put_in_place, settle
 
 _SPACE = "free some space or choose another disk"
 _REASONS = {

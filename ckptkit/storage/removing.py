@@ -3,7 +3,8 @@
 import secrets
 from pathlib import Path
 
-from ckptkit.storage.atomic import SUFFIX, outcome, remove, sync_directory
+from ckptkit.storage.atomic import outcome, remove, sync_directory
+from ckptkit.storage.leftovers import SUFFIX
 
 
 def discard(path: Path) -> None:

@@ -18,11 +18,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath
 
 from ckptkit.errors import TargetExistsError
-from ckptkit.storage.atomic import SUFFIX, outcome, remove, sync_directory
-from ckptkit.storage.swap import ASIDE, put_in_place
+from ckptkit.storage.atomic import outcome, remove, sync_directory
+from ckptkit.storage.leftovers import NEW, is_leftover
+from ckptkit.storage.swap import put_in_place
 
-NEW = ".ckptkit-new"
-"""End of the hidden name under which a finished bundle waits to replace a file of its own name."""
 BACKUP = ".backup"
 _PIECE_BYTES = 4 << 20
 
@@ -30,11 +29,6 @@ _PIECE_BYTES = 4 << 20
 def is_own(path: PurePath) -> bool:
     """Whether a relative path is a backup's, or is or lies in what a killed run left behind."""
     return any(is_leftover(part) for part in path.parts) or path.name.endswith(BACKUP)
-
-
-def is_leftover(name: str) -> bool:
-    """Whether a name is that of something that a run was writing, or had put aside, when it was killed."""
-    return name.startswith(".") and name.endswith((NEW, SUFFIX, ASIDE))
 
 
 def backup_of(source: Path) -> Path:

@@ -6,8 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-ASIDE = ".ckptkit-old"
-"""End of the name under which an old directory waits where the system cannot exchange two."""
+from ckptkit.storage.leftovers import ASIDE
 
 _AT_FDCWD = -100
 _NOREPLACE, _EXCHANGE = 1, 2

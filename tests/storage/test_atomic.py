@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ckptkit.errors import CkptkitError, TargetExistsError, UsageError, WriteError
-from ckptkit.storage import atomic, swap
+from ckptkit.storage import leftovers, swap
 from ckptkit.storage.atomic import new_directory, new_file
 from ckptkit.storage.output import create
 
@@ -265,7 +265,7 @@ def test_what_a_living_run_holds_stays(tmp_path: Path) -> None:
 
 
 def test_a_stale_directory_is_cleared(tmp_path: Path) -> None:
-    stale = tmp_path / f".x.00000000{atomic.SUFFIX}"
+    stale = tmp_path / f".x.00000000{leftovers.SUFFIX}"
     stale.mkdir()
     (stale / "part").touch()
     make_file(tmp_path / "y")
