@@ -84,6 +84,7 @@ def test_findings_for_a_terminal_are_grouped() -> None:
   CK306 warning  README.md: is not listed
 ? models/slot3  not checked: content not present
   CK110 error  Git LFS pointer
+note  models/empty: holds no checkpoint
 3 checkpoints: 1 ok, 1 failed, 1 incomplete, 1 skipped · 1 warning · explain: ckptkit explain CK202
 """
     )
