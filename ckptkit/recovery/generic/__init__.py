@@ -44,11 +44,21 @@ __all__ = ["NAME", "PREMISE", "alone", "recover"]
 NAME = "generic"
 APART = frozenset({"same_shapes", "shared_tensors"})
 """Facts that speak against a plain chain, whatever widths agree: copies, and layers that run twice."""
+MOST_TENSORS = 10_000
+"""Above this no module is looked at: no network that a profile describes has so many, and a list of them all
+would be longer than what it tells."""
 PREMISE = "tensors have the names that torch.nn and its usual kin give them, and mean what they mean there"
 
 
 def recover(checkpoint: Checkpoint, hints: Hints) -> Recovered:
     """Return all that can be known of a checkpoint that no family claims."""
+    everything = tuple(checkpoint.tensors)
+    if len(everything) > MOST_TENSORS:
+        question = (
+            "which network is it? no family that ckptkit knows claims it, and its modules are not looked at: "
+            f"{len(everything):,} tensors, at most {MOST_TENSORS:,}"
+        )
+        return Recovered(NAME, questions=(question,), unexplained=everything)
     names = canonical(checkpoint.tensors)
     findings = Findings(NAME, names, hints, named=False)
     findings.config["premise"] = Field(PREMISE, Status.ASSUMED, ("ckptkit",))

@@ -126,3 +126,13 @@ def test_many_modules_take_bounded_work(make: str, shape: tuple[int, ...]) -> No
     assert len(fields) == 3000
     assert sum(len(field.alternatives) for field in fields) <= 21_000
     assert found.graph is None
+
+
+def test_more_tensors_than_are_taken_apart_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generic, "MOST_TENSORS", 3)
+    assert "premise" in generic.recover(many("layers.{}.weight", (2, 2), 3), Hints()).config
+    checkpoint = many("layers.{}.weight", (2, 2), 4)
+    found = generic.recover(checkpoint, Hints())
+    assert (found.family, found.graph, dict(found.config)) == ("generic", None, {})
+    assert found.unexplained == tuple(checkpoint.tensors)
+    assert "4 tensors, at most 3" in found.questions[0]
