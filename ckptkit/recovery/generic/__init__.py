@@ -58,7 +58,7 @@ def recover(checkpoint: Checkpoint, hints: Hints) -> Recovered:
             "which network is it? no family that ckptkit knows claims it, and its modules are not looked at: "
             f"{len(everything):,} tensors, at most {MOST_TENSORS:,}"
         )
-        return Recovered(NAME, questions=(question,), unexplained=everything)
+        return Recovered(family=NAME, questions=(question,), unexplained=everything)
     names = canonical(checkpoint.tensors)
     findings = Findings(NAME, names, hints, named=False)
     findings.config["premise"] = Field(PREMISE, Status.ASSUMED, ("ckptkit",))
