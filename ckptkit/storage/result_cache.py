@@ -4,11 +4,14 @@ A cache that cannot be read or written is no cache: nothing here raises for it.
 """
 
 import os
-import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
 
 FOLDER_VARIABLE = "CKPTKIT_CACHE_DIR"
 NAME = "results-1.sqlite"
@@ -48,7 +51,7 @@ def clean() -> int:
 class ResultCache:
     """An open cache."""
 
-    def __init__(self, connection: sqlite3.Connection | None, options: str) -> None:
+    def __init__(self, connection: "sqlite3.Connection | None", options: str) -> None:
         self._connection = connection
         self._options = options
         self._fresh: list[Row] = []
@@ -58,13 +61,12 @@ class ResultCache:
         """Return the body that was kept for a path under that stamp."""
         if self._connection is None or not stamp:
             return None
-        try:
+        row = None
+        with suppress(_errors()):
             row = self._connection.execute(
                 "SELECT body FROM results WHERE path = ? AND options = ? AND stamp = ?",
                 (path, self._options, stamp),
             ).fetchone()
-        except sqlite3.Error:
-            return None
         if row is None:
             return None
         self._used.append(path)
@@ -80,7 +82,7 @@ class ResultCache:
         if self._connection is None:
             return
         now = time.time_ns()
-        with suppress(sqlite3.Error), self._connection:
+        with suppress(_errors()), self._connection:
             self._connection.executemany(
                 "INSERT OR REPLACE INTO results (path, options, stamp, body, used) VALUES (?, ?, ?, ?, ?)",
                 [(*row, now) for row in self._fresh],
@@ -115,7 +117,17 @@ def opened(options: Sequence[object]) -> Iterator[ResultCache]:
         cache.save()
 
 
-def _connect() -> sqlite3.Connection | None:
+def _errors() -> type[Exception]:
+    import sqlite3
+
+    return sqlite3.Error
+
+
+def _connect() -> "sqlite3.Connection | None":
+    try:
+        import sqlite3
+    except ImportError:
+        return None  # a Python can be built without it
     file = location()
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -258,6 +258,8 @@ with open(os.devnull, "w") as nowhere:
     out, sys.stdout = sys.stdout, nowhere
     assert status(["inspect", warm]) == 0
     assert status(["validate", warm]) == 0
+    for command in ("inspect", "validate"):
+        assert status([command, os.path.dirname(warm)]) in (0, 2)  # imports what a folder needs, too
     assert status(["convert", warm, "--to", "deploy", "-o", warm + ".out"]) == 0
     assert status(["convert", warm, "--to", "v2", "-o", warm + ".pt"]) == 0
     sys.stdout = out

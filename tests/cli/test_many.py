@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import struct
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -153,6 +154,12 @@ def test_a_cache_that_is_broken_is_none(models: Path, broken: str) -> None:
         connection.execute("CREATE TABLE results (x)")
         connection.close()
     assert api.validate("models", cache=True, jobs=1) == wanted
+
+
+def test_a_python_without_sqlite_has_no_cache(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sqlite3", None)
+    assert len(api.validate("models", cache=True).results) == 40
+    assert not result_cache.location().exists()
 
 
 def test_a_cache_is_bounded_and_forgets_what_was_used_longest_ago(

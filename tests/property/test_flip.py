@@ -139,7 +139,8 @@ def flip_and_check(bundle: Bundle, name: str, offset: int, mask: int) -> None:
 def test_the_bundles_are_sound(small_bundles: dict[str, Bundle], large_bundles: dict[str, Bundle]) -> None:
     for bundle in (*small_bundles.values(), *large_bundles.values()):
         (result,) = api.validate(bundle.path, level=2).results
-        assert (result.level, result.findings) == (2, ())
+        assert result.level == 2
+        assert [one for one in result.findings if one.severity is not Severity.INFO] == []
         assert sum(len(spans) for spans in bundle.spans.values()) >= 3
 
 

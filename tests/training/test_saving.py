@@ -121,7 +121,7 @@ def test_a_failed_save_leaves_the_former_file(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(torch_dict, "_sha256", full)
+    monkeypatch.setattr(torch_dict, "assemble", full)
     with pytest.raises(WriteError, match="disk is full"):
         saved(model, path, frame_idx=2)
     assert path.read_bytes() == before
