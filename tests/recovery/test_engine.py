@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ckptkit import api, recovery
 from ckptkit.errors import UsageError
 from ckptkit.model.dtype import BY_NAME
-from ckptkit.model.recovered import Hints, Recovered
+from ckptkit.model.recovered import Hints
 from ckptkit.model.tensor import Storage, Tensor, contiguous_strides
 from ckptkit.recovery.canonical import canonical
 from ckptkit.recovery.image_sizes import behind, rectangles, sizes, squares
