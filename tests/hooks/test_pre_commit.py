@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +75,7 @@ def hooked(tmp_path: Path, hooks: Path, home: Path, bundle: Path, sb3_zip: Path)
     environment.pop("PYTHONPATH", None)
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = ["pre-commit", *arguments]
+        command = [sys.executable, "-m", "pre_commit", *arguments]
         return subprocess.run(
             command, cwd=folder, env=environment, capture_output=True, text=True, check=False
         )
