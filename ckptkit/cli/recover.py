@@ -13,9 +13,7 @@ from ckptkit.cli.output import emit, form_of, wants_color
     "--assume", type=options.Profile(), multiple=True, help="Profile for what SRC cannot tell; repeatable."
 )
 @click.option("--explain", is_flag=True, help="Say of each other family why SRC is none of it.")
-@click.option(
-    "--counterexample", is_flag=True, help="Show networks that fit as well, and where they differ."
-)
+@click.option("--counterexample", is_flag=True, help="Show networks that fit as well, and where they differ.")
 @options.format_option
 @options.output_option
 @options.color_option
