@@ -16,7 +16,7 @@ from benchmarks.comparison.programs import PEERS_VARIABLE
 OURS = ("ckptkit", "torch", "safetensors", "stable-baselines3", "onnx", "onnxruntime", "onnxscript", "numpy")
 PEERS = ("picklescan", "fickling", "modelscan", "model-signing", "check-jsonschema")
 WIDTH = 120
-BUSY = 0.25
+BUSY = 0.5
 """Load before the run, per core, from which the page says that the machine was busy."""
 
 
