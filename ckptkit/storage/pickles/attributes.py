@@ -16,6 +16,16 @@ METHOD_MODULES = ("builtins", "enum", "collections")
 """Modules of those classes."""
 
 
+VALUES: dict[tuple[str, str], object] = {
+    ("TrainFrequencyUnit", "STEP"): "step",
+    ("TrainFrequencyUnit", "EPISODE"): "episode",
+    ("GoalSelectionStrategy", "FUTURE"): 0,
+    ("GoalSelectionStrategy", "FINAL"): 1,
+    ("GoalSelectionStrategy", "EPISODE"): 2,
+}
+"""Values of the enumerations of Stable-Baselines3 2.9, by class and member."""
+
+
 def attribute(m: Machine, ref: ClassRef, args: tuple[object, ...]) -> object:
     """`getattr(owner, name[, default])` as enums, methods, torch functions and dill are pickled."""
     match args:
@@ -36,11 +46,12 @@ def _of_class(m: Machine, ref: ClassRef, owner: ClassRef, name: str) -> object:
     if (owner.module, owner.name) == ("torch._C", "_VariableFunctionsClass"):
         return m.name("torch", name, m.opcode)
     dotted = f"{owner.name}.{name}"
-    if static_method(owner.module, dotted) or dotted == "RandomNumberGenerator._generator_ctor":
-        return m.name(owner.module, dotted, m.opcode)
     entry = m.entries.get(id(owner))
     if entry is MEMBER:
-        return Instance(owner, (name,))
+        # Python 3.11.0 to 3.11.3 pickle a member by its name, all others by its value.
+        return Instance(owner, (VALUES.get((owner.name, name), name),))
+    if static_method(owner.module, dotted) or dotted == "RandomNumberGenerator._generator_ctor":
+        return m.name(owner.module, dotted, m.opcode)
     method = entry is BARE and not name.startswith("__")
     if method or (name in METHODS and owner.module in METHOD_MODULES):
         return Instance(ref, (owner, name))
