@@ -48,7 +48,7 @@ def _of_class(m: Machine, ref: ClassRef, owner: ClassRef, name: str) -> object:
     dotted = f"{owner.name}.{name}"
     entry = m.entries.get(id(owner))
     if entry is MEMBER:
-        # Python 3.11.0 to 3.11.3 pickle a member by its name, all others by its value.
+        # Early releases of Python 3.11 (3.11.2, say) pickle a member by its name, others by its value.
         return Instance(owner, (VALUES.get((owner.name, name), name),))
     if static_method(owner.module, dotted) or dotted == "RandomNumberGenerator._generator_ctor":
         return m.name(owner.module, dotted, m.opcode)

@@ -1,4 +1,4 @@
-"""Python 3.11.0 to 3.11.3 pickle a member of an enumeration as `getattr(Class, "NAME")`."""
+"""Early releases of Python 3.11 (seen: 3.11.2) pickle a member of an enumeration as `getattr(Class, "NAME")`."""
 
 import pickle
 from pathlib import Path
