@@ -1,4 +1,4 @@
-"""Early releases of Python 3.11 (seen: 3.11.2) pickle a member of an enumeration as `getattr(Class, "NAME")`."""
+"""Python 3.11.2 pickles a member of an enumeration as `getattr(Class, "NAME")`."""
 
 import pickle
 from pathlib import Path
