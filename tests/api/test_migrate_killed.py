@@ -163,12 +163,23 @@ def test_the_command_with_its_processes_can_be_ended(tmp_path: Path, number: sig
     else:
         os.killpg(process.pid, number)
     out, err = process.communicate(timeout=60)
+    wait_for(
+        lambda: not group_lives(process.pid)
+    )  # a worker finishes its file, and sees then that it is alone
     holds_all(tmp_path, before)
     if number is signal.SIGINT and process.returncode:
         assert (process.returncode, out, err.strip()) == (130, "", "error: interrupted")
         assert not list(tmp_path.rglob(".*"))
     assert len(api.migrate(tmp_path).files) == 60
     assert nothing_else(tmp_path, before, "v2")
+
+
+def group_lives(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def wait_for(happened: Callable[[], bool]) -> None:
