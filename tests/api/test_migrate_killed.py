@@ -163,9 +163,8 @@ def test_the_command_with_its_processes_can_be_ended(tmp_path: Path, number: sig
     else:
         os.killpg(process.pid, number)
     out, err = process.communicate(timeout=60)
-    wait_for(
-        lambda: not group_lives(process.pid)
-    )  # a worker finishes its file, and sees then that it is alone
+    # A worker whose parent is gone ends its file first.
+    wait_for(lambda: not group_lives(process.pid))
     holds_all(tmp_path, before)
     if number is signal.SIGINT and process.returncode:
         assert (process.returncode, out, err.strip()) == (130, "", "error: interrupted")
