@@ -77,6 +77,7 @@ def _check(path: Path, how: How) -> Validation:
     if level is not None and achieved < level and not lacking and not _explains(findings, level):
         message = f"level {level} {levels.NAMES[level]} is asked for; it reaches {achieved}"
         findings.append(Finding("CK108", Severity.ERROR, message, name, fix=lacks))
+    left = left_out(checkpoint, how.verify) if wanted == VERIFIABLE else {}
     absent = any(finding.code == PointerError.code for finding in findings)
     incomplete = "content not present" if absent else _cannot_run(lacking)
     return Validation(
@@ -87,7 +88,9 @@ def _check(path: Path, how: How) -> Validation:
         incomplete,
         lacks,
         applied,
-        not_compared=left_out(checkpoint, how.verify) if wanted == VERIFIABLE else "",
+        not_compared=" and ".join(left.values()),
+        unapplied={code: f"not compared: {what}" for code, what in left.items()}
+        | checks.unasked(values=values),
     )
 
 

@@ -3,10 +3,13 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ckptkit.checks import rules
 from ckptkit.model.finding import Finding
 from ckptkit.model.places import relative
 from ckptkit.model.results import Validation
 from ckptkit.model.settings import Settings
+
+SILENT = "its findings are not to be reported"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +28,16 @@ class Selection:
 
     def of(self, result: Validation) -> Validation:
         """Return a result without the findings that are not reported."""
-        return replace(result, findings=tuple(f for f in result.findings if self._reports(f, result.path)))
+        findings = tuple(f for f in result.findings if self._reports(f, result.path))
+        silent = {rule.code: SILENT for rule in rules() if not self._chooses(rule.code)}
+        return replace(result, findings=findings, unapplied={**result.unapplied, **silent})
+
+    def _chooses(self, code: str) -> bool:
+        """Whether findings of a rule are reported anywhere."""
+        return code.startswith(self.select or ("",)) and not code.startswith(self.ignore or ("-",))
 
     def _reports(self, finding: Finding, path: str) -> bool:
-        if self.select and not finding.code.startswith(self.select):
-            return False
-        if self.ignore and finding.code.startswith(self.ignore):
+        if not self._chooses(finding.code):
             return False
         if not self.settings.per_path_ignores:
             return True

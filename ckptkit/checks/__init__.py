@@ -101,6 +101,15 @@ def run(
     return settle(replace(f, severity=harder.get(f.code, f.severity)) for f in found)
 
 
+def unasked(*, values: bool) -> dict[str, str]:
+    """Return the rules of every level that `run` passes over unless they are asked for, with the reason."""
+    return {
+        rule.code: "looks into the values of weights, with --weights"
+        for rule in rules()
+        if rule.values and not values
+    }
+
+
 def settle(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Sort findings by path, code, location and message, and drop what another one explains.
 

@@ -68,16 +68,23 @@ def hashed(checkpoint: Checkpoint) -> tuple[Hashed, ...]:
     return tuple(Hashed(entry, found[place].sha256, found[place].problem) for entry, place, _ in placed)
 
 
-def left_out(checkpoint: Checkpoint, verify: Verify) -> str:
-    """Say which recorded digests `verify` does not compare with bytes; empty where it compares all."""
+def left_out(checkpoint: Checkpoint, verify: Verify) -> dict[str, str]:
+    """Say which recorded digests `verify` does not compare with bytes, by the rule that would do it."""
     if verify is Verify.ALL:
-        return ""
-    if bundle_of(checkpoint) is None:
-        return "the checksums of its members" if verify is Verify.HEADER else ""
-    files = set(_sources(checkpoint)) - set(whole_files(checkpoint, verify))
-    parts = [] if _reads_tensors(checkpoint, verify) else ["the sha256 of its tensors"]
-    parts += [f"the sha256 of {', '.join(sorted(files))}"] if files else []
-    return " and ".join(parts)
+        return {}
+    found = {}
+    if bundle_of(checkpoint) is not None:
+        files = set(_sources(checkpoint)) - set(whole_files(checkpoint, verify))
+        if not _reads_tensors(checkpoint, verify):
+            found["CK301"] = "the sha256 of its tensors"
+        if files:
+            found["CK302"] = f"the sha256 of {', '.join(sorted(files))}"
+    elif verify is Verify.HEADER:
+        found["CK313"] = "the checksums of its members"
+    around = checkpoint.surroundings
+    if verify is Verify.HEADER and around is not None and any(origin.touched for origin in around.origins):
+        found["CK701"] = "the sha256 of the file that it was made from"
+    return found
 
 
 def whole_files(checkpoint: Checkpoint, verify: Verify) -> Mapping[str, Source]:

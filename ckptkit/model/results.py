@@ -123,6 +123,8 @@ class Validation:
         checked: Highest level whose rules were applied; -1 where it is not even readable.
         pardoned: Findings that a baseline accepts; they are in no other count.
         not_compared: Recorded digests that were not to be compared with bytes; empty where all were.
+        unapplied: Codes of rules that were applied to a part alone, or not at all, or not reported, and why;
+            those above `checked` are not listed.
     """
 
     path: str
@@ -134,6 +136,7 @@ class Validation:
     checked: int = -1
     pardoned: tuple[Pardoned, ...] = ()
     not_compared: str = ""
+    unapplied: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,8 +120,10 @@ def _for_programs(report: Report, form: str, root: Path | None) -> str:
     match form:
         case "sarif":
             from ckptkit.report.sarif import sarif
+            from ckptkit.report.words import not_compared
 
-            return sarif(report.results, root)
+            left = ((one.path, not_compared(one)) for one in report.results if one.not_compared)
+            return sarif(report.results, root, left)
         case "junit":
             from ckptkit.report.junit import junit
 

@@ -1,7 +1,8 @@
 """What `validate` found, as JUnit XML: a suite for each checkpoint, a case for each rule.
 
-A rule that was not applied is a skipped case, so that nothing unchecked counts as passed. Findings
-below an error do not fail a case; they are its output.
+A rule that was not applied, or not to all that it looks at, is a skipped case, so that nothing unchecked
+counts as passed; digests that were not compared are the output of the suite, too. Findings below an error
+do not fail a case; they are its output.
 """
 
 from xml.sax.saxutils import escape, quoteattr
@@ -9,6 +10,8 @@ from xml.sax.saxutils import escape, quoteattr
 from ckptkit.checks import Rule, rules
 from ckptkit.model.finding import Finding, Severity
 from ckptkit.model.results import Report, Validation
+from ckptkit.report.styled import lines_of
+from ckptkit.report.words import not_compared
 
 
 def junit(report: Report) -> str:
@@ -32,7 +35,9 @@ def _suite(result: Validation) -> tuple[str, list[int]]:
         sum("<skipped" in case for case in cases),
     ]
     head = f"  <testsuite name={_attribute(result.path)} {_counts(counts)}>\n"
-    return head + "".join(cases) + "  </testsuite>\n", counts
+    left = not_compared(result)
+    said = f"    <system-out>{escape(lines_of(left))}</system-out>\n" if left else ""
+    return head + "".join(cases) + said + "  </testsuite>\n", counts
 
 
 def _counts(counts: list[int]) -> str:
@@ -49,12 +54,20 @@ def _case(result: Validation, rule: Rule, findings: list[Finding]) -> str:
             f'      <failure type="{rule.code}" message={_attribute(errors[0].message)}>'
             f"{_text(errors)}</failure>\n"
         )
-    elif not findings and rule.level > result.checked:
-        why = result.incomplete or f"rules of level {rule.level} were not applied"
+    elif not findings and (why := _unapplied(result, rule)):
         inside += f"      <skipped message={_attribute(why)}/>\n"
     if rest:
         inside += f"      <system-out>{_text(rest)}</system-out>\n"
     return f"{head}>\n{inside}    </testcase>\n" if inside else f"{head}/>\n"
+
+
+def _unapplied(result: Validation, rule: Rule) -> str:
+    """Say why a rule was not applied to all that it looks at; empty where it was."""
+    if rule.code in result.unapplied:
+        return result.unapplied[rule.code]
+    if rule.level <= result.checked:
+        return ""
+    return result.incomplete or f"rules of level {rule.level} were not applied"
 
 
 def _text(findings: list[Finding]) -> str:
@@ -63,18 +76,9 @@ def _text(findings: list[Finding]) -> str:
         place = f"{finding.path}: {finding.location}: " if finding.location else f"{finding.path}: "
         fix = f" · fix: {finding.fix}" if finding.fix else ""
         lines.append(f"{finding.severity}: {place}{finding.message}{fix}")
-    return escape(_printable("\n".join(lines)))
+    return escape(lines_of("\n".join(lines)))
 
 
 def _attribute(value: str) -> str:
-    return quoteattr(_printable(value))
-
-
-def _printable(value: str) -> str:
-    """Write what XML 1.0 has no form for as an escape."""
-    return "".join(
-        c
-        if c == "\n" or (c.isprintable() and not "\ud800" <= c <= "\udfff")
-        else c.encode("unicode_escape").decode()
-        for c in value
-    )
+    """Return a quoted value; what XML 1.0 has no form for is written as an escape."""
+    return quoteattr(lines_of(value))

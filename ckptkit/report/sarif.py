@@ -2,10 +2,11 @@
 
 One run. Each result names a real file relative to the root of the repository, with the line where a
 manifest has one; tensors and members are logical locations. What could not be checked is a
-notification of the invocation, which then says that it was not successful.
+notification of the invocation, which then says that it was not successful; digests that were not to be
+compared are a note there.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -42,17 +43,22 @@ class Judged(Protocol):
         """Why something could not be checked; empty where all was."""
 
 
-def sarif(results: Sequence[Judged], root: Path | None) -> str:
+def sarif(results: Sequence[Judged], root: Path | None, remarks: Iterable[tuple[str, str]] = ()) -> str:
     """Return the report.
 
     Args:
         results: What was found, one for each path.
         root: Folder that paths are relative to, mostly that of the repository.
+        remarks: What else is to be said of paths, which makes no run less successful.
     """
     known = rules()
     index = {rule.code: number for number, rule in enumerate(known)}
     prints = Fingerprints(root)
-    incomplete = [result for result in results if result.incomplete]
+    incomplete = [
+        _notification("error", f"not checked: {one.incomplete}", one.path, root)
+        for one in results
+        if one.incomplete
+    ]
     run: Object = {
         "tool": {
             "driver": {
@@ -65,7 +71,10 @@ def sarif(results: Sequence[Judged], root: Path | None) -> str:
         "invocations": [
             {
                 "executionSuccessful": not incomplete,
-                "toolExecutionNotifications": [_notification(result, root) for result in incomplete],
+                "toolExecutionNotifications": [
+                    *incomplete,
+                    *(_notification("note", said, path, root) for path, said in remarks),
+                ],
             }
         ],
         "results": [
@@ -128,9 +137,9 @@ def _artifact(path: str, root: Path | None) -> Object:
     return {"uri": place} if place.startswith("file:") else {"uri": place, "uriBaseId": ROOT}
 
 
-def _notification(result: Judged, root: Path | None) -> Object:
+def _notification(level: str, said: str, path: str, root: Path | None) -> Object:
     return {
-        "level": "error",
-        "message": {"text": one_line(f"not checked: {result.incomplete}")},
-        "locations": [{"physicalLocation": {"artifactLocation": _artifact(result.path, root)}}],
+        "level": level,
+        "message": {"text": one_line(said)},
+        "locations": [{"physicalLocation": {"artifactLocation": _artifact(path, root)}}],
     }

@@ -37,6 +37,11 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+def lines_of(text: str) -> str:
+    """Return `text` as `one_line` does, with its ends of lines kept."""
+    return "\n".join(map(one_line, text.split("\n")))
+
+
 def columns(text: str) -> int:
     """Return how many columns of a terminal `text` takes; a wide character takes two, an accent none."""
     return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)

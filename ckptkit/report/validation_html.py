@@ -10,7 +10,7 @@ from ckptkit.model.places import relative
 from ckptkit.model.results import Report, Validation
 from ckptkit.report.styled import one_line
 from ckptkit.report.tally import failed, tally
-from ckptkit.report.words import plural
+from ckptkit.report.words import not_compared, plural
 
 STYLE = """
 :root { color-scheme: light dark; --line: #8884;
@@ -58,9 +58,11 @@ def _checkpoint(result: Validation, root: Path | None) -> str:
     state = "incomplete" if result.incomplete else "failed" if failed(result) else "ok"
     level = f"level {result.level} {NAMES[result.level]}" if result.level >= 0 else "not readable"
     said = f"not checked: {result.incomplete}" if result.incomplete else level
+    left = not_compared(result)
     head = (
         f'<span class="{state}">{MARKS[state]}</span> {_text(relative(result.path, root))} '
-        f"<small>{_text(said)} · {result.verdict} · {plural(len(result.findings), 'finding')}</small>"
+        f"<small>{_text(said)} · {result.verdict} · {plural(len(result.findings), 'finding')}"
+        f"{' · ' if left else ''}{_text(left)}</small>"
     )
     if not result.findings:
         said = _text(result.next_level or "nothing to report")

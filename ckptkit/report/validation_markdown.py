@@ -6,8 +6,9 @@ from ckptkit.model.finding import Finding
 from ckptkit.model.levels import NAMES
 from ckptkit.model.places import relative
 from ckptkit.model.results import Report, Validation
+from ckptkit.report.styled import one_line
 from ckptkit.report.tally import failed, tally
-from ckptkit.report.words import plural
+from ckptkit.report.words import not_compared, plural
 
 
 def markdown(report: Report, root: Path | None) -> str:
@@ -29,6 +30,7 @@ def markdown(report: Report, root: Path | None) -> str:
 def _row(result: Validation, root: Path | None) -> str:
     state = "failed" if failed(result) else "ok"
     said = f"not checked: {result.incomplete}" if result.incomplete else state
+    said = "; ".join(filter(None, (said, not_compared(result))))
     level = f"{result.level} {NAMES[result.level]}" if result.level >= 0 else ""
     return f"| {_cell(relative(result.path, root))} | {_cell(said)} | {level} |"
 
@@ -43,7 +45,7 @@ def _finding(finding: Finding, result: Validation, root: Path | None) -> str:
 
 def _cell(value: str) -> str:
     """Return a value that neither ends its cell nor reads as markup."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in value)
+    shown = one_line(value)
     for mark in "\\`*_{}[]<>#|":
         shown = shown.replace(mark, f"\\{mark}")
     return shown

@@ -7,7 +7,7 @@ from ckptkit.model.levels import NAMES
 from ckptkit.model.results import Report, Validation
 from ckptkit.report.styled import Line, line
 from ckptkit.report.tally import failed, tally
-from ckptkit.report.words import plural
+from ckptkit.report.words import all_not_compared, plural
 
 BEARING = {Severity.ERROR: "bad", Severity.WARNING: "warn", Severity.INFO: "note"}
 
@@ -22,8 +22,7 @@ def closing(report: Report, *, color: bool) -> Iterator[Line]:
     head = ("note  ", "note") if color else ("note: ", "")
     yield from (line(head, f"{path}: holds no checkpoint") for path in report.skipped)
     yield from (line(head, remark) for remark in report.remarks)
-    omitted = dict.fromkeys(result.not_compared for result in report.results if result.not_compared)
-    yield from (line(head, f"not compared: {what}") for what in omitted)
+    yield from (line(head, said) for said in all_not_compared(report.results))
     yield _summary(report)
 
 

@@ -1,10 +1,11 @@
 """Figures and spaces in the words of the text reports."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ckptkit.model.results import TensorRow
+    from ckptkit.model.results import TensorRow, Validation
 
 UNITS = ("KB", "MB", "GB", "TB")
 
@@ -24,6 +25,22 @@ def size(count: int) -> str:
 def plural(count: int, noun: str, nouns: str = "") -> str:
     """Return a figure and its noun (`1 tensor`, `9,155 parameters`)."""
     return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
+
+
+def not_compared(result: "Validation") -> str:
+    """Say which recorded digests of a checkpoint were not compared with bytes; empty where all were."""
+    return f"not compared: {result.not_compared}" if result.not_compared else ""
+
+
+def all_not_compared(results: "Iterable[Validation]") -> tuple[str, ...]:
+    """Say the same of many checkpoints: each phrase once, with their number where it is not all's."""
+    counts = Counter(not_compared(result) for result in results)
+    whole = counts.total()
+    return tuple(
+        said if count == whole else f"{said} ({count:,} of {plural(whole, 'checkpoint')})"
+        for said, count in counts.items()
+        if said
+    )
 
 
 def parameters(rows: "Iterable[TensorRow]") -> int:

@@ -7,6 +7,7 @@ import sqlite3
 import struct
 import subprocess
 import sys
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from ckptkit import api
 from ckptkit import report as forms
 from ckptkit.api import spreading
-from ckptkit.model.settings import Lfs, Settings
+from ckptkit.model.settings import Lfs, Settings, Verify
 from ckptkit.storage import result_cache, stamps
 from ckptkit.storage.result_cache import opened
 from tests.conftest import Call, safetensors_bytes
@@ -75,6 +76,17 @@ def test_a_second_run_takes_what_has_not_changed(
     for other in others:
         with pytest.raises(AssertionError, match="checked again"):
             api.validate("models", **{"cache": True, "jobs": 1, **other})
+
+
+@pytest.mark.parametrize(("known", "asked"), list(permutations(Verify, 2)))
+def test_no_way_of_verifying_is_answered_from_another(models: Path, known: Verify, asked: Verify) -> None:
+    """Weights that differ are seen by every way but `header`, whatever the cache holds of the others."""
+    before = api.validate("models", settings=Settings(verify=known), cache=True)
+    wanted = api.validate("models", settings=Settings(verify=asked))
+    found = api.validate("models", settings=Settings(verify=asked), cache=True)
+    assert found == wanted != before
+    assert found == api.validate("models", settings=Settings(verify=asked), cache=True)
+    assert sum(bool(one.findings) for one in found.results) == (4 if asked is Verify.HEADER else 8)
 
 
 def checked_again(monkeypatch: pytest.MonkeyPatch) -> set[str]:
