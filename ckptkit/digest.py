@@ -5,8 +5,10 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ckptkit.model.source import Source
 from ckptkit.model.tensor import Tensor
 
+_PIECE_BYTES = 4 << 20
 LEAF, NODE = b"\x00", b"\x01"
 """Domain separation of RFC 6962, section 2.1."""
 
@@ -38,6 +40,14 @@ def tensor_sha256(tensor: Tensor) -> str:
     digest = hashlib.sha256()
     for piece in tensor.pieces():
         digest.update(piece)
+    return digest.hexdigest()
+
+
+def source_sha256(source: Source) -> str:
+    """Hash all bytes of a source."""
+    digest = hashlib.sha256()
+    for at in range(0, source.size, _PIECE_BYTES):
+        digest.update(source.read(at, min(_PIECE_BYTES, source.size - at)))
     return digest.hexdigest()
 
 

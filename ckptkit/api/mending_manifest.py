@@ -8,13 +8,12 @@ from pathlib import Path
 from ckptkit.api.reading import read
 from ckptkit.checks.contents import hashed
 from ckptkit.checks.view import DEPLOY, bundle_of, file_entries, is_training, tensor_entries
-from ckptkit.digest import Leaf, content_digest, tensor_sha256
+from ckptkit.digest import Leaf, content_digest, source_sha256, tensor_sha256
 from ckptkit.errors import CkptkitError
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.manifest import DIGEST_NAME, NAME, digest_line, render
 from ckptkit.model.repaired import Fault, Left, Mend
 from ckptkit.storage.mending import Planned
-from ckptkit.storage.mending.pointers import sha256_of
 from ckptkit.storage.mending.whole import plan_bytes
 from ckptkit.storage.replacing import BACKUP
 
@@ -70,7 +69,7 @@ def _as_the_files_are(checkpoint: Checkpoint, manifest: Mapping[str, object]) ->
     for file in file_entries(checkpoint):
         member = bundle.members.get(file.path)
         if member is not None and member.source is not None:
-            files[file.index] |= {"size": member.source.size, "sha256": sha256_of(member.source)}
+            files[file.index] |= {"size": member.source.size, "sha256": source_sha256(member.source)}
     leaves = []
     known = {found.entry.index: found.sha256 for found in hashed(checkpoint) if found.sha256}
     for entry in tensor_entries(checkpoint):
@@ -88,7 +87,7 @@ def _same_as_source(checkpoint: Checkpoint, wanted: Manifest, source: Path | Non
     for path, digest in _sources(checkpoint, source):
         try:
             origin = read(path)
-            if sha256_of(origin.files[0].source) != digest:
+            if source_sha256(origin.files[0].source) != digest:
                 continue
             if _holds(origin, checkpoint, wanted):
                 return f"{path} has the sha256 of the lineage, and every tensor of the model bit for bit"

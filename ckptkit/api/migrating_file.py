@@ -20,9 +20,9 @@ from ckptkit.model.finding import Severity
 from ckptkit.model.manifest import carried
 from ckptkit.model.migration import Fate, Migrated
 from ckptkit.model.results import Receipt
+from ckptkit.storage.locks import exclusive
 from ckptkit.storage.replacing import (
     backup_of,
-    exclusive,
     new_of,
     refuse_other_backup,
     step_aside,

@@ -10,12 +10,13 @@ from ckptkit.api.validating import validate
 from ckptkit.errors import CkptkitError, UsageError
 from ckptkit.model.manifest import NAME
 from ckptkit.model.repaired import Left, Mend, Repaired
+from ckptkit.storage.locks import exclusive
 from ckptkit.storage.mending import Plan, Planned
 from ckptkit.storage.mending.archives import plan_directory
 from ckptkit.storage.mending.names import plan_names
 from ckptkit.storage.mending.pointers import plan_content
 from ckptkit.storage.probe import Probe
-from ckptkit.storage.replacing import backup_of, exclusive, is_own, refuse_other_backup, take_place, waiting
+from ckptkit.storage.replacing import backup_of, is_own, refuse_other_backup, take_place, waiting
 
 MAX_ROUNDS = 4
 """Mends that follow from each other: a pointer's content may have lost its directory, and so on."""

@@ -19,8 +19,8 @@ from ckptkit.model.results import Receipt
 from ckptkit.model.runs import Artifact, Integrity, Skipped
 from ckptkit.model.systems import step, system
 from ckptkit.storage import artifact_index
+from ckptkit.storage.locks import exclusive
 from ckptkit.storage.removing import discard
-from ckptkit.storage.replacing import exclusive
 from ckptkit.storage.source import FileSource
 from ckptkit.training.latest import why_invalid
 

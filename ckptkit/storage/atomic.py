@@ -7,17 +7,16 @@ left behind and clear it away.
 
 import errno
 import os
-import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ckptkit.errors import TargetExistsError, UsageError, WriteError
-from ckptkit.storage.leftovers import ASIDE, SUFFIX
+from ckptkit.storage.leftovers import ASIDE, SUFFIX, temporary
 from ckptkit.storage.locks import Lock
 from ckptkit.storage.output import Output, create
-from ckptkit.storage.swap import put_in_place, settle
+from ckptkit.storage.swap import put_in_place, remove, settle, sync_directory
 
 _SPACE = "free some space or choose another disk"
 _REASONS = {
@@ -182,8 +181,7 @@ def _temporary(target: Path, *, directory: bool) -> Iterator[Path]:
 
 def _locked(target: Path, directory: bool) -> tuple[Path, Lock]:
     while True:
-        # Only a part of the target's name, so that a long one stays within the system's limit.
-        temp = target.parent / f".{target.name[:40]}.{secrets.token_hex(4)}{SUFFIX}"
+        temp = temporary(target)
         if directory:
             temp.mkdir()
         else:
@@ -224,22 +222,3 @@ def clear_leftovers(folder: Path) -> None:
         done = settle(path)
         if done:
             remove(done)
-
-
-def remove(path: Path) -> None:
-    """Remove a file or a directory; nothing happens where there is none."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def sync_directory(path: Path) -> None:
-    """Bring the names in a directory to disk, where the system can."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

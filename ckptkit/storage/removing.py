@@ -1,10 +1,10 @@
 """Remove a checkpoint so that no part of it ever stands under its name."""
 
-import secrets
 from pathlib import Path
 
-from ckptkit.storage.atomic import outcome, remove, sync_directory
-from ckptkit.storage.leftovers import SUFFIX
+from ckptkit.storage.atomic import outcome
+from ckptkit.storage.leftovers import temporary
+from ckptkit.storage.swap import remove, sync_directory
 
 
 def discard(path: Path) -> None:
@@ -16,7 +16,7 @@ def discard(path: Path) -> None:
         WriteError: The system refuses; `path` is as it was.
     """
     with outcome(path):
-        hidden = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}{SUFFIX}")
+        hidden = temporary(path)
         path.rename(hidden)
         sync_directory(path.parent)
         remove(hidden)

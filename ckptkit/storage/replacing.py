@@ -10,7 +10,6 @@ Nothing is written down about how far a run came. What is on disk says it:
 | the bundle, with the backup or without | when all was done |
 """
 
-import importlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -18,9 +17,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath
 
 from ckptkit.errors import TargetExistsError
-from ckptkit.storage.atomic import outcome, remove, sync_directory
+from ckptkit.storage.atomic import outcome
 from ckptkit.storage.leftovers import NEW, is_leftover
-from ckptkit.storage.swap import put_in_place
+from ckptkit.storage.swap import put_in_place, remove, sync_directory
 
 BACKUP = ".backup"
 _PIECE_BYTES = 4 << 20
@@ -39,25 +38,6 @@ def backup_of(source: Path) -> Path:
 def new_of(source: Path) -> Path:
     """Return where a finished bundle waits to take the place of `source`."""
     return source.with_name(f".{source.name}{NEW}")
-
-
-@contextmanager
-def exclusive(path: Path) -> Iterator[None]:
-    """Wait until no other run works on `path`, and keep others waiting until the block ends.
-
-    Where the system has no such locks the block runs all the same: each of its steps is atomic.
-    """
-    descriptor = -1
-    with suppress(OSError):
-        if os.name == "posix":
-            fcntl = importlib.import_module("fcntl")
-            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-    try:
-        yield
-    finally:
-        if descriptor >= 0:
-            os.close(descriptor)
 
 
 @contextmanager

@@ -1,8 +1,9 @@
-"""Put a finished file or directory in its place, in one step where the system has one."""
+"""Put a finished file or directory in its place, in one step where the system has one, or take it away."""
 
 import ctypes
 import errno
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -53,6 +54,25 @@ def settle(aside: Path) -> Path | None:
         return aside
     aside.rename(target)
     return None
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a directory; nothing happens where there is none."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def sync_directory(path: Path) -> None:
+    """Bring the names in a directory to disk, where the system can."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _exchange(temp: Path, target: Path) -> None:

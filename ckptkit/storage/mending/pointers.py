@@ -4,11 +4,10 @@ Source: git-lfs 3.7, `docs/spec.md` and `docs/man/git-lfs-config.adoc` (`lfs.sto
 `OID[0:2]/OID[2:4]/OID` below `.git/lfs/objects`.
 """
 
-import hashlib
 from pathlib import Path
 
+from ckptkit.digest import source_sha256
 from ckptkit.errors import CkptkitError, IntegrityError
-from ckptkit.model.source import Source
 from ckptkit.storage import pointer
 from ckptkit.storage.mending import Fault, Left, Mend, Plan, Planned
 from ckptkit.storage.output import create
@@ -46,7 +45,7 @@ def _lacking(path: Path, found: pointer.Pointer, store: Path | None) -> Left | N
     if not place.is_file():
         return _left(path, f"{store} has no object {found.digest}", "git lfs fetch, or git lfs pull")
     try:
-        size, digest = FileSource(place).size, sha256_of(FileSource(place))
+        size, digest = FileSource(place).size, source_sha256(FileSource(place))
     except CkptkitError as error:
         return _left(path, f"its object cannot be read: {error}", "git lfs fetch")
     if (size, digest) != (found.size, found.digest):
@@ -71,7 +70,7 @@ def _planned(path: Path, found: pointer.Pointer, place: Path) -> Planned:
         with create(new) as output:
             for at in range(0, content.size, _PIECE_BYTES):
                 output.write(content.read(at, min(_PIECE_BYTES, content.size - at)))
-        if sha256_of(FileSource(new)) != found.digest:
+        if source_sha256(FileSource(new)) != found.digest:
             raise IntegrityError("does not read back as the content of the pointer", where=str(new))
 
     return Planned(mend, write)
@@ -79,11 +78,3 @@ def _planned(path: Path, found: pointer.Pointer, place: Path) -> Planned:
 
 def _left(path: Path, why: str, fix: str) -> Left:
     return Left(Fault.POINTER, str(path), f"a Git LFS pointer stands for its content, and {why}", fix)
-
-
-def sha256_of(source: Source) -> str:
-    """Return the hex sha256 of all bytes of a source."""
-    state = hashlib.sha256()
-    for at in range(0, source.size, _PIECE_BYTES):
-        state.update(source.read(at, min(_PIECE_BYTES, source.size - at)))
-    return state.hexdigest()
