@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ckptkit.api.reading import read
 from ckptkit.checks.contents import hashed
-from ckptkit.checks.view import DEPLOY, bundle_of, file_entries, is_training, tensor_entries
+from ckptkit.checks.view import DEPLOY, bundle_of, file_entries, tensor_entries, training_test
 from ckptkit.digest import Leaf, content_digest, source_sha256, tensor_sha256
 from ckptkit.errors import CkptkitError
 from ckptkit.model.checkpoint import Checkpoint
@@ -72,11 +72,12 @@ def _as_the_files_are(checkpoint: Checkpoint, manifest: Mapping[str, object]) ->
             files[file.index] |= {"size": member.source.size, "sha256": source_sha256(member.source)}
     leaves = []
     known = {found.entry.index: found.sha256 for found in hashed(checkpoint) if found.sha256}
+    is_training = training_test(checkpoint)
     for entry in tensor_entries(checkpoint):
         digest = known.get(entry.index, entry.sha256)
         if digest != entry.sha256:
             tensors[entry.index] |= {"sha256": digest}
-        if not is_training(checkpoint, entry):
+        if not is_training(entry):
             leaves.append(Leaf(entry.name, entry.dtype, entry.shape, digest))
     made["content_digest"] = content_digest(leaves)
     return made
@@ -118,7 +119,8 @@ def _holds(origin: Checkpoint, checkpoint: Checkpoint, wanted: Manifest) -> bool
         for file, row in zip(file_entries(checkpoint), _rows(wanted, "files"), strict=True)
         if (file.size, file.sha256) != (row.get("size"), row.get("sha256"))
     }
-    rows = [entry for entry in tensor_entries(checkpoint) if not is_training(checkpoint, entry)]
+    is_training = training_test(checkpoint)
+    rows = [entry for entry in tensor_entries(checkpoint) if not is_training(entry)]
     if not changed <= {entry.file for entry in rows} or len(rows) != len(origin.tensors):
         return False
     for entry, row in ((entry, _rows(wanted, "tensors")[entry.index]) for entry in rows):

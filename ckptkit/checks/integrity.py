@@ -10,13 +10,13 @@ from ckptkit.checks.view import (
     at,
     bundle_of,
     file_entries,
-    is_training,
     manifest_of,
     manifest_place,
     member_place,
     restore_hint,
     shortened,
     tensor_entries,
+    training_test,
 )
 from ckptkit.digest import Leaf, content_digest
 from ckptkit.model.checkpoint import Checkpoint
@@ -77,10 +77,11 @@ def check_content(checkpoint: Checkpoint) -> Iterator[Finding]:
     recorded = manifest_of(checkpoint).get("content_digest")
     if bundle_of(checkpoint) is None or not isinstance(recorded, str):
         return
+    is_training = training_test(checkpoint)
     leaves = [
         Leaf(entry.name, entry.dtype, entry.shape, entry.sha256)
         for entry in tensor_entries(checkpoint)
-        if not is_training(checkpoint, entry)
+        if not is_training(entry)
     ]
     try:
         actual = content_digest(leaves)

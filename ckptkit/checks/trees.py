@@ -7,10 +7,10 @@ from ckptkit.checks.view import (
     TREES,
     at,
     bundle_of,
-    is_training,
     manifest_of,
     manifest_place,
     tensor_entries,
+    training_test,
 )
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.finding import Finding, Severity
@@ -21,17 +21,18 @@ from ckptkit.model.tree import from_json
 def check_training_refs(checkpoint: Checkpoint) -> Iterator[Finding]:
     """Report references of the training state without a tensor, and training tensors without one."""
     entries = {entry.name: entry for entry in tensor_entries(checkpoint)}
+    is_training = training_test(checkpoint)
     named = dict(references(manifest_of(checkpoint).get("training_state"), "/training_state"))
     for pointer, name in named.items():
         if name not in entries:
             message = f"training_state refers to tensor {name!r}, which is not listed"
             yield _finding(checkpoint, "CK210", pointer, message)
-        elif not is_training(checkpoint, entries[name]):
+        elif not is_training(entries[name]):
             message = f"training_state refers to tensor {name!r}, which is not one of the training tensors"
             yield _finding(checkpoint, "CK210", pointer, message)
     used = set(named.values())
     for entry in entries.values():
-        if is_training(checkpoint, entry) and entry.name not in used:
+        if is_training(entry) and entry.name not in used:
             message = f"training tensor {entry.name!r} is listed, and training_state does not refer to it"
             yield _finding(checkpoint, "CK210", entry.pointer, message)
 

@@ -3,8 +3,9 @@
 The schema reports what is not; checks that compare an entry with bytes skip such an entry.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import PurePath
 from typing import TypeGuard
 
@@ -18,6 +19,8 @@ DEPLOY = "deploy"
 MAJOR, MINOR = (int(part) for part in SPEC_VERSION.split("."))
 TREES = ("model_config", "training_info", "training_state")
 """Manifest fields that are trees (`model.tree`)."""
+HINTED = 100
+"""Files of the lineage that are looked at for one that findings can name."""
 TRAINING_ROLE = "training"
 TRAINING_PREFIX = "training_state."
 
@@ -127,14 +130,19 @@ def file_entries(checkpoint: Checkpoint) -> tuple[FileEntry, ...]:
     return tuple(entry for entry in made if entry is not None)
 
 
-def is_training(checkpoint: Checkpoint, entry: TensorEntry) -> bool:
-    """Whether a tensor belongs to the training state and not to the model.
+def training_test(checkpoint: Checkpoint) -> Callable[[TensorEntry], bool]:
+    """Return what tells whether a tensor belongs to the training state and not to the model.
 
     In a directory the role of its file says so, in a torch dict the part that holds it.
     """
-    if entry.file:
-        return any(f.path == entry.file and f.role == TRAINING_ROLE for f in file_entries(checkpoint))
-    return entry.name.startswith(TRAINING_PREFIX) and entry.name not in checkpoint.tensors
+    files = {file.path for file in file_entries(checkpoint) if file.role == TRAINING_ROLE}
+
+    def is_training(entry: TensorEntry) -> bool:
+        if entry.file:
+            return entry.file in files
+        return entry.name.startswith(TRAINING_PREFIX) and entry.name not in checkpoint.tensors
+
+    return is_training
 
 
 def manifest_place(checkpoint: Checkpoint) -> str:
@@ -170,7 +178,7 @@ def restore_hint(checkpoint: Checkpoint) -> str:
     """Say where the bundle's bytes came from, so that they can be made again."""
     lineage = manifest_of(checkpoint).get("lineage")
     files = _objects(lineage.get("files")) if isinstance(lineage, Mapping) else iter(())
-    for _, row in files:
+    for _, row in islice(files, HINTED):
         path, digest = row.get("path"), row.get("sha256")
         if isinstance(path, str) and isinstance(digest, str):
             return f"restore the file from its source (lineage: {path}, sha256 {shortened(digest)})"
