@@ -1,7 +1,6 @@
 """SHA-256 of many runs of bytes at once, spread over the processors in bounded memory."""
 
 import hashlib
-import os
 import threading
 from collections import deque
 from collections.abc import Hashable, Mapping
@@ -10,6 +9,7 @@ from typing import Generic, TypeVar
 
 from ckptkit.errors import UnreadableCheckpointError
 from ckptkit.model.dtype import BY_NAME
+from ckptkit.model.processors import processors
 from ckptkit.model.source import Source
 from ckptkit.model.tensor import Storage, Tensor
 
@@ -62,7 +62,7 @@ def sha256_of_all(runs: Mapping[K, Tensor]) -> dict[K, Sum]:
     """
     work = _Work[K](deque(runs.items()))
     big = sum(tensor.nbytes for tensor in runs.values()) > _ALONE_BYTES
-    count = min(_processors(), len(runs)) if big else 1
+    count = min(processors(), len(runs)) if big else 1
     others = [threading.Thread(target=work.run, daemon=True) for _ in range(count - 1)]
     for thread in others:
         thread.start()
@@ -108,9 +108,3 @@ class _Work(Generic[K]):
                 break
             state.update(piece)
         return state.hexdigest()
-
-
-def _processors() -> int:
-    """Return how many processors this process may use."""
-    known = getattr(os, "sched_getaffinity", None)
-    return len(known(0)) if known is not None else os.cpu_count() or 1

@@ -1,11 +1,18 @@
 """Results stand in the order of the things, however much is known and however many processes there are."""
 
 import os
+import time
+from concurrent.futures import Future
+from pathlib import Path
 
 import pytest
 
 from ckptkit.api import spreading
 from ckptkit.api.spreading import Known, each
+from ckptkit.model.processors import processors
+
+SOON = 100
+"""Things that are done while one of them is slow."""
 
 
 def doubled(number: int) -> int:
@@ -35,8 +42,36 @@ def test_few_things_start_no_process():
 
 def test_many_things_do():
     pids = {pid for _, pid in each(where, range(spreading.FEW + 1), 0)}
-    assert (os.getpid() not in pids) is ((os.cpu_count() or 1) > 1)
+    assert (os.getpid() not in pids) is (processors() > 1)
 
 
 def test_nothing_gives_nothing():
     assert list(each(doubled, [], 2)) == []
+
+
+def slow_or_not(place: tuple[str, int]) -> int:
+    """Return the number; 0 does not before all others have been here."""
+    folder, number = place
+    if number:
+        (Path(folder) / str(number)).touch()
+        return number
+    for _ in range(2000):
+        if len(list(Path(folder).iterdir())) == SOON:
+            return 0
+        time.sleep(0.01)
+    raise TimeoutError("the slow one held the others back")
+
+
+def test_one_slow_thing_holds_no_other_back(tmp_path):
+    things = [(str(tmp_path), number) for number in range(SOON + 1)]
+    assert [result for _, result in each(slow_or_not, things, 2)] == list(range(SOON + 1))
+
+
+def test_slow_things_go_one_by_one_and_quick_ones_together():
+    taken = []
+    for seconds in (0.0, 0.001, 0.004, 0.02, 9.0):
+        group = spreading._Group([1])
+        group.future = Future()
+        group.future.set_result(([2], seconds))
+        taken.append(spreading._together((group, 0), 3))
+    assert taken == [16, 10, 2, 1, 1]

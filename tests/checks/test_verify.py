@@ -163,7 +163,7 @@ def test_ways_of_checking_are_told_apart_by_the_cache() -> None:
 
 @pytest.mark.parametrize("processors", [1, 2, 7])
 def test_many_threads_give_the_digests_of_one(processors: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hashing, "_processors", lambda: processors)
+    monkeypatch.setattr(hashing, "processors", lambda: processors)
     monkeypatch.setattr(hashing, "_ALONE_BYTES", 0)
     piece = hashing._PIECE_BYTES
     sources = [
@@ -203,7 +203,7 @@ def test_other_errors_of_any_thread_reach_the_caller(
     error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hashing, "_ALONE_BYTES", 0)
-    monkeypatch.setattr(hashing, "_processors", lambda: 4)
+    monkeypatch.setattr(hashing, "processors", lambda: 4)
     before = threading.active_count()
     good, bad = MemorySource(bytes(1 << 20), "good"), Failing(error)
     runs = {name: run_of(good, 0, good.size) for name in "abcdef"} | {"z": run_of(bad, 0, bad.size)}
