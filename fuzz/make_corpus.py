@@ -15,6 +15,7 @@ from ckptkit.graph.shapes import SCHEMA, reference
 from ckptkit.layers import vocabulary
 from ckptkit.model import ijson
 from ckptkit.model.architecture import Graph, Layer
+from ckptkit.storage.sb3.data import DATA, SERIALIZED, is_cell
 from ckptkit.storage.source import MemorySource
 from ckptkit.storage.torch_legacy import is_legacy
 from ckptkit.storage.zip import ZipArchive, is_zip
@@ -22,6 +23,9 @@ from fuzz.targets import FIXTURES, TARGETS
 from tests.layers.cases import CASES, Case
 
 FOLDER = Path(__file__).resolve().parent
+_NETWORK = ("policy_class", "policy_kwargs", "observation_space", "action_space")
+_FEW = 6
+"""Fields of `data` in one seed: what is short is read often."""
 CRASHERS = FOLDER / "crashers"
 MOST_BYTES = 24 << 10
 """Larger fixtures make slow seeds, and have nothing that a smaller one lacks."""
@@ -31,7 +35,8 @@ Seeds = Iterator[tuple[str, bytes]]
 
 def seeds(target: str) -> dict[str, bytes]:
     """Return the seeds of a target by name: fixtures, and inputs that once broke it."""
-    made = {name: data for name, data in _SEEDS[target]() if 0 < len(data) <= MOST_BYTES}
+    given = {data: name for name, data in _SEEDS[target]() if 0 < len(data) <= MOST_BYTES}
+    made = {name: data for data, name in given.items()}
     crashers = CRASHERS / target
     found = sorted(crashers.iterdir()) if crashers.is_dir() else ()
     return {**made, **{f"crasher-{path.name}": path.read_bytes() for path in found}}
@@ -83,8 +88,26 @@ def _data_members() -> Seeds:
     for name, data in _zips():
         with suppress(CkptkitError):
             archive = ZipArchive.open(MemorySource(data, name))
-            if "data" in archive.members:
-                yield name, archive.read("data", MOST_BYTES)
+            if DATA in archive.members:
+                whole = archive.read(DATA, MOST_BYTES)
+                yield name, whole
+                yield from ((f"{name}-{part}", some) for part, some in _few_fields(whole))
+
+
+def _few_fields(data: bytes) -> Seeds:
+    """Yield what `data` says of the network with few other fields, and cells without their previews."""
+    given = ijson.examine(data, legacy=True).value
+    if not isinstance(given, dict):
+        return
+    fields = {name: _cell_alone(value) for name, value in given.items()}
+    network = {name: value for name, value in fields.items() if name in _NETWORK}
+    others = [(name, value) for name, value in fields.items() if name not in _NETWORK]
+    for at in range(0, len(others), _FEW):
+        yield f"{at}", json.dumps({**network, **dict(others[at : at + _FEW])}).encode()
+
+
+def _cell_alone(value: object) -> object:
+    return {SERIALIZED: value[SERIALIZED]} if isinstance(value, dict) and is_cell(value) else value
 
 
 def _graphs() -> Seeds:

@@ -4,6 +4,7 @@ Blind changes of a file rarely get past its first check. These change a record o
 or a value of a JSON document, and keep the rest well formed; some inputs are changed blindly all the same.
 """
 
+import base64
 import io
 import json
 import pickletools
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
+from ckptkit.storage.sb3.data import SERIALIZED
 from fuzz.mending import with_sums
 
 BLIND = 0.25
@@ -153,6 +155,18 @@ def document(data: bytes, random: Random) -> bytes:
     except (ValueError, RecursionError):
         return blind(data, random)
     return _dumped(_changed(tree, random))
+
+
+def agent(data: bytes, random: Random) -> bytes:
+    """Change the pickle in one cell of an agent's `data`, or the document around them."""
+    tree = json.loads(data)
+    cells = [value for value in tree.values() if isinstance(value, dict) and SERIALIZED in value]
+    if not cells or random.random() < 0.5:
+        return document(data, random)
+    cell = random.choice(cells)
+    made = pickle(base64.b64decode(cell[SERIALIZED]), random)
+    cell[SERIALIZED] = base64.b64encode(made).decode()
+    return _dumped(tree)
 
 
 def _dumped(tree: object) -> bytes:
@@ -310,7 +324,7 @@ CHANGES: dict[str, Change] = {
     "torch_zip": archive,
     "torch_legacy": legacy,
     "safetensors": safetensors,
-    "sb3_data": document,
+    "sb3_data": agent,
     "manifest": document,
     "graph": document,
 }

@@ -6,13 +6,13 @@ that the replay of the seeds runs wherever the tests do.
 
 import atexit
 import hashlib
-import io
+import os
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
+from unittest.mock import patch
 
 from ckptkit import checks, readers, recovery
 from ckptkit.errors import UnreadableCheckpointError
@@ -22,21 +22,29 @@ from ckptkit.model.architecture import graph_from_json
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.finding import Verdict
 from ckptkit.model.levels import RECONSTRUCTABLE
+from ckptkit.model.manifest import DIGEST_NAME, NAME
 from ckptkit.model.naming import state_dict
 from ckptkit.model.recovered import Hints
+from ckptkit.model.source import Source
 from ckptkit.model.tensor import Storage, Tensor
 from ckptkit.model.tree import tensors_in
+from ckptkit.readers import bundle
 from ckptkit.report.graph_mermaid import markdown
 from ckptkit.report.graph_outline import outline
 from ckptkit.report.graph_picture import Picture
 from ckptkit.report.graph_svg import svg
 from ckptkit.report.graph_text import lines
 from ckptkit.storage import pickles
+from ckptkit.storage.folder import Found, files
 from ckptkit.storage.probe import Probe
-from ckptkit.storage.safetensors_file import open_safetensors
+from ckptkit.storage.safetensors_file import SafetensorsFile, open_safetensors
+from ckptkit.storage.sb3 import assemble
+from ckptkit.storage.sb3.data import DATA
 from ckptkit.storage.source import MemorySource
+from ckptkit.storage.torch_file import TorchFile, open_torch
 from ckptkit.storage.torch_storages import parse_id
 from ckptkit.storage.zip import ZipArchive
+from ckptkit.storage.zip.layout import LOCAL_MAGIC
 from fuzz.mending import with_sums
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
@@ -87,35 +95,95 @@ def torch_legacy(data: bytes) -> None:
 
 
 def sb3_data(data: bytes) -> None:
-    """Read an SB3 zip whose `data` is the input."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, content in _sb3_members().items():
-            archive.writestr(zipfile.ZipInfo(name), data if name == "data" else content)
-    read_and_check(MemoryProbe(buffer.getvalue(), "model.zip"))
+    """Read an SB3 zip whose `data` is the input; what is no input is read once."""
+    archive = _Agent(data)
+    probe = MemoryProbe(b"", "model.zip")
+    probe.__dict__["zip"], probe.__dict__["head"] = archive, LOCAL_MAGIC
+    with patch.object(assemble, "open_torch", _opened), patch.object(pickles, "load", _loaded):
+        read_and_check(probe)
+
+
+_STATES = ("optimizer.pth", "variables.pth")
+"""Members that nothing in `data` speaks of; `torch_zip` reads them."""
+
+
+class _Agent(ZipArchive):
+    """A sound agent with another `data`, whose sum is right."""
+
+    __slots__ = ("_data", "_sound")
+
+    def __init__(self, data: bytes) -> None:
+        self._sound, self._data = _sound_agent(), MemorySource(data, f"model.zip:{DATA}")
+        given = self._sound.members.items()
+        super().__init__(self._sound.source, {name: one for name, one in given if not name.endswith(_STATES)})
+
+    def source_of(self, name: str) -> Source:
+        """Return the input or a sound member."""
+        return self._data if name == DATA else self._sound.source_of(name)
+
+    def read(self, name: str, limit: int) -> bytes:
+        """Return all bytes of the input or of a sound member."""
+        return self._data.read(0, self._data.size) if name == DATA else self._sound.read(name, limit)
+
+    def check_crc(self, name: str) -> None:
+        """Find nothing wrong with the input, and read a sound member."""
+        if name != DATA:
+            self._sound.check_crc(name)
 
 
 @cache
-def _sb3_members() -> dict[str, bytes]:
-    with zipfile.ZipFile(FIXTURES / "sb3" / "ppo" / "model.zip") as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
+def _sound_agent() -> ZipArchive:
+    path = FIXTURES / "sb3" / "ppo" / "model.zip"
+    return ZipArchive.open(MemorySource(path.read_bytes(), "model.zip"))
+
+
+@cache
+def _opened(source: Source, where: str) -> TorchFile:
+    return open_torch(source, where=where)
+
+
+@lru_cache(1 << 12)
+def _loaded(data: bytes, where: str) -> pickles.Pickle:
+    return _load(data, where=where)
+
+
+_load = pickles.load
 
 
 def manifest(data: bytes) -> None:
-    """Read and check a bundle whose manifest is the input."""
+    """Read and check a bundle whose manifest is the input; its other files are read once."""
     folder = _bundle()
-    (folder / "ckpt.json").write_bytes(data)
-    (folder / "ckpt.json.sha256").write_text(f"{hashlib.sha256(data).hexdigest()}  ckpt.json\n")
-    read_and_check(Probe(folder), RECONSTRUCTABLE)
+    (folder / NAME).write_bytes(data)
+    digest = f"{hashlib.sha256(data).hexdigest()}  {NAME}\n".encode()
+    changed = (Found(NAME, MemorySource(data, NAME)), Found(DIGEST_NAME, MemorySource(digest, DIGEST_NAME)))
+    found = (*changed, *_sound_files(folder))
+    with patch.object(bundle, "files", lambda _: found), patch.object(bundle, "open_safetensors", _weights):
+        read_and_check(Probe(folder), RECONSTRUCTABLE)
 
 
 @cache
 def _bundle() -> Path:
-    """Return a folder with the weights of a sound bundle, which goes when the process ends."""
-    folder = Path(tempfile.mkdtemp(prefix="ckptkit-fuzz-"))
+    """Return a folder with the files of a sound bundle, which goes when the process ends."""
+    folder = Path(tempfile.mkdtemp(prefix="ckptkit-fuzz-", dir=_memory()))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     shutil.copytree(FIXTURES / "conformance" / "graph" / "bundle", folder, dirs_exist_ok=True)
     return folder
+
+
+@cache
+def _sound_files(folder: Path) -> tuple[Found, ...]:
+    return tuple(one for one in files(folder) if one.path not in (NAME, DIGEST_NAME))
+
+
+@cache
+def _weights(source: Source) -> SafetensorsFile:
+    return open_safetensors(source)
+
+
+def _memory() -> str | None:
+    """Return a folder that is in memory, where the system has one."""
+    shared = "/dev/shm"  # noqa: S108 - what is made there has a name of its own
+    return shared if os.access(shared, os.W_OK) else None
 
 
 def graph(data: bytes) -> None:
