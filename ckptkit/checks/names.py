@@ -38,7 +38,8 @@ def check_legacy_names(checkpoint: Checkpoint) -> Iterator[Finding]:
         except UnsupportedTensorError as error:
             yield Finding("CK104", Severity.ERROR, error.what, checkpoint.path, fix=error.fix)
             continue
-        if _leads_elsewhere(name):
+        # Exporters of ONNX begin the names of values with it: `/net/Constant_output_0`.
+        if _leads_elsewhere(name.removeprefix("/") if checkpoint.container == "onnx" else name):
             message = f"the name {name!r} leads elsewhere if a program takes it for a path"
             yield Finding("CK115", Severity.ERROR, message, checkpoint.path, name)
 

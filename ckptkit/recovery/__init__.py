@@ -8,12 +8,17 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from ckptkit.model.checkpoint import Checkpoint
+from ckptkit.model.naming import RENAMED
 from ckptkit.model.recovered import Hints, Recovered
 from ckptkit.recovery import profiles
 from ckptkit.recovery.relations import Misfit
 
 if TYPE_CHECKING:
     from ckptkit.recovery.counterexample import Ambiguity
+
+
+NAMED = 3
+"""So many tensors a question names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,8 @@ def recover(checkpoint: Checkpoint, hints: Hints) -> Recovered:
         UsageError: A hint names a profile that does not exist.
     """
     profiles.check(hints.assume)
+    if renamed := _renamed(checkpoint):
+        return _unnamed(checkpoint, renamed)
     claims = [family for family in families() if family.claims(checkpoint)]
     if len(claims) == 1:
         return claims[0].recover(checkpoint, hints)
@@ -75,6 +82,25 @@ def recover(checkpoint: Checkpoint, hints: Hints) -> Recovered:
         return generic.recover(checkpoint, hints)
     question = "which network is it? no family claims it, and it has no tensors"
     return Recovered(family="", questions=(question,))
+
+
+def _renamed(checkpoint: Checkpoint) -> list[str]:
+    """Return the tensors whose names are not the network's, in the order of the file."""
+    stated = checkpoint.model_config.get(RENAMED)
+    renamed = (
+        {name for name in stated if isinstance(name, str)} if isinstance(stated, list | tuple) else set()
+    )
+    return [name for name in checkpoint.tensors if name in renamed]
+
+
+def _unnamed(checkpoint: Checkpoint, renamed: list[str]) -> Recovered:
+    """Return the answer where names are not the network's: without those, the others prove nothing."""
+    more = f" and {len(renamed) - NAMED} more" if len(renamed) > NAMED else ""
+    question = (
+        f"which parameters are {', '.join(renamed[:NAMED])}{more}? the exporter that wrote the file gave "
+        "them names or layouts of its own"
+    )
+    return Recovered(family="generic", questions=(question,), unexplained=tuple(checkpoint.tensors))
 
 
 def rejections(checkpoint: Checkpoint) -> dict[str, Misfit]:

@@ -1,0 +1,62 @@
+"""What the nodes of a graph use its initializers for.
+
+Source: onnx 1.23.2, `docs/Operators.md`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+_REDUCTIONS = ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare")
+OPERANDS = {
+    "ConstantOfShape": (0,),
+    "CumSum": (1,),
+    "Expand": (1,),
+    "OneHot": (1,),
+    "Pad": (1, 3),
+    "Reshape": (1,),
+    "Resize": (3,),
+    "Slice": (1, 2, 3, 4),
+    "Split": (1,),
+    "Squeeze": (1,),
+    "Tile": (1,),
+    "TopK": (1,),
+    "Trilu": (1,),
+    "Unsqueeze": (1,),
+    **{f"Reduce{name}": (1,) for name in _REDUCTIONS},
+}
+"""Inputs of ONNX's own operators that say a shape, axes or counts, which no weight does."""
+_SECOND = 1
+"""Place of the matrix of weights among the inputs of MatMul and Gemm."""
+
+
+@dataclass(slots=True)
+class Uses:
+    """The uses of some values.
+
+    Attributes:
+        of: The values that are looked for.
+        operands: Those that give a node its shape, axes or counts.
+        others: Those that a node uses for anything else.
+        turned: Those that a product takes as (in, out); torch has such a matrix as (out, in).
+    """
+
+    of: frozenset[str]
+    operands: set[str] = field(default_factory=set)
+    others: set[str] = field(default_factory=set)
+    turned: set[str] = field(default_factory=set)
+
+    def add(self, operator: str, inputs: Sequence[str], *, transposed: bool) -> None:
+        """Take a node.
+
+        Args:
+            operator: Its type; empty for one that is not ONNX's own.
+            inputs: Names of what it takes.
+            transposed: Whether it is a Gemm that transposes its second operand.
+        """
+        places = OPERANDS.get(operator, ())
+        for index, name in enumerate(inputs):
+            if name not in self.of:
+                continue
+            (self.operands if index in places else self.others).add(name)
+            if index == _SECOND and (operator == "MatMul" or (operator == "Gemm" and not transposed)):
+                self.turned.add(name)
