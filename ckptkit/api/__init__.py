@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ckptkit.api.migrating import migrate
     from ckptkit.api.part_loading import load_parts
     from ckptkit.api.reading import find, read
-    from ckptkit.api.recovering import recover
+    from ckptkit.api.recovering import recover, recover_each
     from ckptkit.api.repairing import repair
     from ckptkit.api.scanning import scan
     from ckptkit.api.surveying import survey
@@ -42,6 +42,7 @@ __all__ = [
     "migrate",
     "read",
     "recover",
+    "recover_each",
     "repair",
     "scan",
     "settings",
@@ -66,6 +67,7 @@ _MODULES = {
     "migrate": "migrating",
     "read": "reading",
     "recover": "recovering",
+    "recover_each": "recovering",
     "repair": "repairing",
     "scan": "scanning",
     "settings": "configuring",

@@ -2,13 +2,14 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path, PurePath
 
 from ckptkit.api.migrating_file import DIRECTORY, Job, migrate_file
 from ckptkit.api.reading import PathLike, is_checkpoint, read
+from ckptkit.api.spreading import each
 from ckptkit.errors import CkptkitError, NotACheckpointError, UsageError
 from ckptkit.model.migration import Fate, Migrated, Migration
 from ckptkit.storage.probe import Probe
@@ -49,8 +50,8 @@ def migrate(  # noqa: PLR0913 - one parameter an option of the command
         to: `v2` (a torch dict) or `deploy` (a directory).
         backup: Whether a file whose bundle took its place is kept.
         dry_run: Do everything but write.
-        jobs: Number of processes. More than one start this program's main module again, as
-            `multiprocessing` does; a script must guard its own with `if __name__ == "__main__":`.
+        jobs: Processes to use, which import the calling program anew (it needs its `__main__` guard); 0
+            for one a core where there are many files.
         input_shape: Shape of one observation, for architectures that the files cannot tell.
         assume: Names of profiles that may supply what the files cannot tell.
         progress: Told of each file.
@@ -64,7 +65,7 @@ def migrate(  # noqa: PLR0913 - one parameter an option of the command
     """
     root, place = Path(source), None if target is None else Path(target)
     _refuse_misuse(root, place, to, jobs)
-    each = Job(
+    common = Job(
         path=root,
         target=root,
         to=to,
@@ -74,11 +75,12 @@ def migrate(  # noqa: PLR0913 - one parameter an option of the command
         input_shape=input_shape,
         assume=tuple(assume),
     )
-    listed = [replace(each, path=path) for path in _files(root)]
+    listed = [replace(common, path=path) for path in _files(root)]
     todo = list(_without_clashes([_aimed(job, root, place) for job in listed]))
     done: list[Migrated] = []
-    with _running(todo, jobs) as results:
-        for result in results:
+    results = each(_one, todo, jobs)
+    with closing(results):
+        for _, result in results:
             done.append(result)
             if progress is not None:
                 progress(len(done), len(todo), result)
@@ -99,7 +101,7 @@ def migrate(  # noqa: PLR0913 - one parameter an option of the command
 def _refuse_misuse(root: Path, place: Path | None, to: str, jobs: int) -> None:
     if to not in TARGETS:
         raise UsageError(f"unknown target format {to!r}", fix=f"one of: {', '.join(TARGETS)}")
-    if jobs < 1:
+    if jobs < 0:
         raise UsageError(f"{jobs} processes can do nothing", fix="--jobs 1 or more")
     one = Path(os.path.realpath(root))  # `resolve` fails for links that lead in a circle
     if place is None:
@@ -172,18 +174,6 @@ def _without_clashes(jobs: Sequence[Job]) -> Iterator[Job]:
             yield replace(job, refusal=f"another file would become {job.target} too")
         else:
             yield job
-
-
-@contextmanager
-def _running(todo: Sequence[Job], jobs: int) -> Iterator[Iterable[Migrated]]:
-    """Give the results in the order of `todo`, as they come."""
-    if jobs == 1 or len(todo) < 2:
-        yield map(_one, todo)
-        return
-    from ckptkit.api.processes import pool
-
-    with pool(min(jobs, len(todo))) as executor:
-        yield executor.map(_one, todo)
 
 
 def _one(job: Job) -> Migrated:

@@ -1,17 +1,24 @@
 """Say which network a checkpoint holds, how sure that is, and what would settle the rest."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from ckptkit import recovery
 from ckptkit.api.preparing import refuse_unfit, with_architecture
 from ckptkit.api.reading import PathLike, read
+from ckptkit.api.spreading import FEW, Known, each
+from ckptkit.errors import CkptkitError
 from ckptkit.graph.document import architecture_of
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.counterexample import Counterexample
 from ckptkit.model.manifest import carried
 from ckptkit.model.recovered import Hints
 from ckptkit.model.results import Recovery, Rejection
+
+FEW_BUILT = 4
+"""Likewise where networks are built and run, for counterexamples."""
 
 
 def recover(
@@ -64,6 +71,50 @@ def recover(
         else None,
         counterexamples=_counterexamples(checkpoint, hints) if counterexample else None,
     )
+
+
+def recover_each(
+    paths: Iterable[PathLike | Known[CkptkitError]],
+    *,
+    input_shape: tuple[int, ...] | None = None,
+    assume: Sequence[str] = (),
+    explain: bool = False,
+    counterexample: bool = False,
+    jobs: int = 1,
+) -> Iterator[Recovery | CkptkitError]:
+    """Say of each checkpoint which network it holds, in the order of the paths, or why that cannot be said.
+
+    Args:
+        paths: Checkpoints and bundles; directories of them are not searched. An error that is known of one
+            already may stand in its place.
+        input_shape: As for `recover`.
+        assume: As for `recover`.
+        explain: As for `recover`.
+        counterexample: As for `recover`.
+        jobs: Processes to use, which import the calling program anew (it needs its `__main__` guard); 0
+            for one a core where there are many checkpoints.
+
+    Raises:
+        UsageError: A profile does not exist.
+    """
+    recovery.profiles.check(assume)
+    work = partial(
+        _recovered,
+        input_shape=input_shape,
+        assume=tuple(assume),
+        explain=explain,
+        counterexample=counterexample,
+    )
+    for _, found in each(work, paths, jobs, few=FEW_BUILT if counterexample else FEW):
+        yield found
+
+
+def _recovered(path: PathLike, **asked: Any) -> Recovery | CkptkitError:
+    try:
+        return recover(path, **asked)
+    except CkptkitError as error:
+        error.where = error.where or os.fspath(path)
+        return error
 
 
 def _counterexamples(checkpoint: Checkpoint, hints: Hints) -> tuple[Counterexample, ...]:

@@ -6,7 +6,7 @@ manifests is. What waits for bytes, as hashing and copying do, is spread over th
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -61,7 +61,7 @@ class _Group(Generic[Item, Result]):
 
 def each(
     work: Callable[[Item], Result], items: Iterable[Item | Known[Result]], jobs: int, *, few: int = FEW
-) -> Iterator[tuple[Item | None, Result]]:
+) -> Generator[tuple[Item | None, Result]]:
     """Yield each thing (None for one that is `Known`) with its result, as soon as all before it are done.
 
     One that takes long holds up what is yielded, not what is done: others go on behind it. Things are handed
@@ -71,18 +71,18 @@ def each(
         work: What is done with a thing; where there are other processes it is pickled, and so are things
             and results.
         items: The things.
-        jobs: Processes; 1 for none but this one, 0 for one a core where more than `few` have no result yet.
+        jobs: Processes, where more than one thing has no result yet; 1 for none but this one, 0 for one a
+            core where more than `few` have none.
         few: How many are done here before other processes would have started.
     """
     if jobs == 1:
         yield from _here(work, items)
         return
-    rest = iter(items)
+    rest, alone = iter(items), 1 if jobs else few
     first: list[Item | Known[Result]] = []
-    if not jobs:
-        first.extend(_until_many(rest, few))
+    first.extend(_until_many(rest, alone))
     count = jobs or processors()
-    if count == 1 or (not jobs and _unknown(first) <= few):
+    if count == 1 or _unknown(first) <= alone:
         yield from _here(work, chain(first, rest))
         return
     from ckptkit.api.processes import pool

@@ -1,22 +1,19 @@
 """`ckptkit inspect`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import groupby
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from ckptkit.cli import options
 from ckptkit.cli.boundary import complain
 from ckptkit.cli.output import emit, form_of, terminal_width, wants_color
-from ckptkit.errors import CkptkitError, NotACheckpointError, UsageError
+from ckptkit.cli.paths import checkpoints, is_directory_of_checkpoints, kept
+from ckptkit.errors import CkptkitError, UsageError
 from ckptkit.model.directory import Directory
 from ckptkit.model.finding import Verdict
 from ckptkit.model.results import Inspection
-
-if TYPE_CHECKING:
-    from ckptkit.api.spreading import Known
 
 PICTURES = ("svg", "md")
 NOT_CLEAN = frozenset({Verdict.UNSAFE, Verdict.MALFORMED, Verdict.UNSUPPORTED})
@@ -64,7 +61,7 @@ def command(
     chosen = form_of(form, output, ("json", *PICTURES))
     if chosen in PICTURES and not graph:
         raise UsageError(f"{chosen} is the form of a picture", fix="draw the network with --graph")
-    for searched, group in groupby(paths, lambda path: not each and _is_directory_of_checkpoints(path)):
+    for searched, group in groupby(paths, lambda path: not each and is_directory_of_checkpoints(path)):
         if searched:
             status = max([status, *(_survey(path, found) for path in group)])
         else:
@@ -86,16 +83,6 @@ def _is_clean(one: Inspection) -> bool:
     return one.verdict not in NOT_CLEAN and all(note.kind != "finding" for note in one.notes)
 
 
-def _is_directory_of_checkpoints(path: str) -> bool:
-    """Whether `path` is a directory that is searched; one that is a checkpoint by itself is not."""
-    from ckptkit.api.surveying import is_searched
-
-    try:
-        return is_searched(path)
-    except CkptkitError:
-        return False  # what is wrong with it is said where it is read
-
-
 def _survey(path: str, found: list[Inspection | Directory]) -> int:
     """Add what the directory `path` holds to `found`; say why where it cannot be, and return the status."""
     from ckptkit.api.surveying import survey
@@ -111,30 +98,7 @@ def _inspect(paths: Iterable[str], found: list[Inspection | Directory], **hints:
     """Add what is at `paths` to `found`; say what cannot be read and return the status for it."""
     from ckptkit import api
 
-    status = 0
-    for one in api.inspect_each(_candidates(paths), jobs=0, **hints):
-        if isinstance(one, CkptkitError):
-            status = max(status, complain(one))
-        else:
-            found.append(one)
-    return status
-
-
-def _candidates(paths: Iterable[str]) -> "Iterator[Path | Known[Inspection | CkptkitError]]":
-    """Yield the checkpoints at each path, or the error that says why there is none."""
-    from ckptkit import api
-    from ckptkit.api.spreading import Known
-
-    for path in paths:
-        empty = True
-        try:
-            for candidate in api.find(path):
-                empty = False
-                yield candidate
-            if empty:
-                raise NotACheckpointError("no checkpoint in this directory", where=path)
-        except CkptkitError as error:
-            yield Known(error)
+    return kept(api.inspect_each(checkpoints(paths), jobs=0, **hints), found)
 
 
 def _render(

@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 )
 @click.option("--no-backup", is_flag=True, help="Do not keep sources whose bundle took their place.")
 @click.option("--dry-run", is_flag=True, help="Do everything but write.")
-@click.option(
-    "--jobs", type=click.IntRange(1), default=1, metavar="N", help="Processes to use; 1 by default."
-)
+@click.option("--jobs", type=click.IntRange(1, 256), help="Processes; default: one a core for many files.")
 @click.option("--input-shape", type=options.Shape(), help="Shape of one observation, where SRC cannot tell.")
 @click.option(
     "--assume",
@@ -44,7 +42,7 @@ def command(
     to: str,
     no_backup: bool,
     dry_run: bool,
-    jobs: int,
+    jobs: int | None,
     input_shape: tuple[int, ...] | None,
     assume: tuple[str, ...],
     form: str | None,
@@ -70,7 +68,7 @@ def command(
             to=to,
             backup=not no_backup,
             dry_run=dry_run,
-            jobs=jobs,
+            jobs=jobs or 0,
             input_shape=input_shape,
             assume=assume,
             progress=progress,

@@ -261,8 +261,8 @@ def integrity(done: Integrity, form: str, *, color: bool = False) -> str:
     return render(runs_text.integrity(done), color=color)
 
 
-def recovery(found: Recovery, form: str, *, color: bool = False) -> str:
-    """Render what `recover` found."""
+def recovery(found: Recovery | Sequence[Recovery], form: str, *, color: bool = False) -> str:
+    """Render what `recover` found; JSON of a sequence, however long, is an array."""
     if form == JSON:
         from ckptkit.report import recover_json
 
@@ -270,7 +270,8 @@ def recovery(found: Recovery, form: str, *, color: bool = False) -> str:
     from ckptkit.report.recover_text import lines
     from ckptkit.report.styled import render
 
-    return render(lines(found), color=color)
+    several = found if isinstance(found, Sequence) else [found]
+    return "\n".join(render(lines(one), color=color) for one in several)
 
 
 def rules(known: Sequence[Rule], form: str, *, color: bool = False) -> str:

@@ -1,14 +1,20 @@
 """What `recover` found, as `schemas/recover-report-1.0` defines it."""
 
 import math
+from collections.abc import Sequence
 
 from ckptkit.model.counterexample import Counterexample
 from ckptkit.model.results import Recovery
 from ckptkit.report.json_report import SCHEMA, text
 
 
-def recovery(found: Recovery) -> str:
-    """Return the report as one JSON object; `rejected` is there where it was asked for."""
+def recovery(found: Recovery | Sequence[Recovery]) -> str:
+    """Return the report as one JSON object, or an array of them for a sequence."""
+    return text([_document(one) for one in found] if isinstance(found, Sequence) else _document(found))
+
+
+def _document(found: Recovery) -> dict[str, object]:
+    """Return the report on one checkpoint; `rejected` is there where it was asked for."""
     document: dict[str, object] = {
         "$schema": SCHEMA.format("recover-report"),
         "path": found.path,
@@ -28,7 +34,7 @@ def recovery(found: Recovery) -> str:
         ]
     if found.counterexamples is not None:
         document["counterexamples"] = [_counterexample(one) for one in found.counterexamples]
-    return text(document)
+    return document
 
 
 def _counterexample(one: Counterexample) -> dict[str, object]:

@@ -10,6 +10,7 @@ import torch
 
 from ckptkit import api
 from ckptkit.api.migrating import new_name
+from ckptkit.api.spreading import FEW
 from ckptkit.errors import NotACheckpointError, UsageError
 from ckptkit.model.migration import Fate, Migrated, Migration, tally
 from tests.api.trees import digest, digests, tree
@@ -85,14 +86,16 @@ def test_a_dry_run_says_the_same_and_writes_nothing(tmp_path: Path) -> None:
     assert tally(real.files)["converted"] >= 15
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_a_tree_is_migrated_in_its_order_whatever_the_number_of_processes(tmp_path: Path, jobs: int) -> None:
-    tree(tmp_path, 24)
+@pytest.mark.parametrize(("jobs", "count"), [(0, FEW + 1), (1, 24), (2, 24)])
+def test_a_tree_is_migrated_in_its_order_whatever_the_number_of_processes(
+    tmp_path: Path, jobs: int, count: int
+) -> None:
+    tree(tmp_path, count)
     told: list[tuple[int, int]] = []
-    done = api.migrate(tmp_path, jobs=jobs, progress=lambda count, total, _: told.append((count, total)))
-    assert told == [(number, 24) for number in range(1, 25)]
+    done = api.migrate(tmp_path, jobs=jobs, progress=lambda at, total, _: told.append((at, total)))
+    assert told == [(number, count) for number in range(1, count + 1)]
     assert [file.path for file in done.files] == sorted(file.path for file in done.files)
-    assert tally(done.files)["converted"] == 24
+    assert tally(done.files)["converted"] == count
     assert {result.level for result in api.validate([file.target for file in done.files]).results} == {2}
 
 
@@ -314,7 +317,7 @@ def test_misuse_is_said_before_anything_is_done(tmp_path: Path, weights: Path) -
     with pytest.raises(UsageError, match="lies in"):
         api.migrate(tmp_path, tmp_path / "out")
     with pytest.raises(UsageError, match="processes"):
-        api.migrate(weights, jobs=0)
+        api.migrate(weights, jobs=-1)
     with pytest.raises(UsageError, match="unknown target"):
         api.migrate(weights, to="sb3")
     with pytest.raises(NotACheckpointError):
