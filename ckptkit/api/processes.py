@@ -5,8 +5,10 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import contextmanager
+
+from ckptkit.errors import CkptkitError
 
 
 @contextmanager
@@ -14,11 +16,17 @@ def pool(count: int) -> Iterator[ProcessPoolExecutor]:
     """Give a pool of `count` processes.
 
     When the block is left by an error, by Ctrl-C say, what has begun is finished and the rest dropped.
+
+    Raises:
+        CkptkitError: One of the processes was ended from outside.
     """
     context = multiprocessing.get_context("spawn")
     executor = ProcessPoolExecutor(count, mp_context=context, initializer=_begin)
     try:
         yield executor
+    except BrokenExecutor as error:
+        what = "a process that shared the work was killed, often because memory ran out"
+        raise CkptkitError(what, fix="let fewer work at once: --jobs 1") from error
     finally:
         executor.shutdown(cancel_futures=True)
 

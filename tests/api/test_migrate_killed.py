@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ckptkit import api
+from ckptkit.api.spreading import FEW
 from ckptkit.model.migration import Fate
 from ckptkit.storage.output import Output
 from ckptkit.storage.replacing import BACKUP
@@ -144,11 +145,14 @@ def test_kills_of_a_mirrored_run_leave_the_source_alone(tmp_path: Path) -> None:
     assert all(result.level == 2 for result in api.validate(target).results)
 
 
+@pytest.mark.parametrize(("count", "jobs"), [(60, ["--jobs", "2"]), (FEW + 26, [])])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_the_command_with_its_processes_can_be_ended(tmp_path: Path, number: signal.Signals) -> None:
-    tree(tmp_path, 60)
+def test_the_command_with_its_processes_can_be_ended(
+    tmp_path: Path, number: signal.Signals, count: int, jobs: list[str]
+) -> None:
+    tree(tmp_path, count)
     before = digests(tmp_path)
-    command = [sys.executable, "-m", "ckptkit", "migrate", str(tmp_path), "--jobs", "2"]
+    command = [sys.executable, "-m", "ckptkit", "migrate", str(tmp_path), *jobs]
     process = subprocess.Popen(
         command,
         cwd=CHECKOUT,
@@ -169,7 +173,7 @@ def test_the_command_with_its_processes_can_be_ended(tmp_path: Path, number: sig
     if number is signal.SIGINT and process.returncode:
         assert (process.returncode, out, err.strip()) == (130, "", "error: interrupted")
         assert not list(tmp_path.rglob(".*"))
-    assert len(api.migrate(tmp_path).files) == 60
+    assert len(api.migrate(tmp_path).files) == count
     assert nothing_else(tmp_path, before, "v2")
 
 

@@ -1,6 +1,7 @@
 """Results stand in the order of the things, however much is known and however many processes there are."""
 
 import os
+import signal
 import time
 from concurrent.futures import Future
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from ckptkit.api import spreading
 from ckptkit.api.spreading import Known, each
+from ckptkit.errors import CkptkitError
 from ckptkit.model.processors import processors
 
 SOON = 100
@@ -75,3 +77,16 @@ def test_slow_things_go_one_by_one_and_quick_ones_together():
         group.future.set_result(([2], seconds))
         taken.append(spreading._together((group, 0), 3))
     assert taken == [16, 10, 2, 1, 1]
+
+
+def killed(number: int) -> int:
+    if number == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system has no such signal")
+def test_a_process_that_is_killed_is_no_defect_of_ckptkit():
+    with pytest.raises(CkptkitError, match="memory") as caught:
+        list(each(killed, range(20), 2))
+    assert caught.value.exit_code == 2
