@@ -44,9 +44,9 @@ def command(
     """Say what the pickles in any file name, without running them.
 
     No tensor is read. PATH is any file, or a directory to search: checkpoints, and pickles that are
-    none, alone or inside zip, tar, gzip, zstd, lz4 and npy files, each inside the other. Every global is
-    given with its member and byte offset, whether it is allowed, and why; code objects with their names
-    and constants.
+    none, alone or inside zip, tar, gzip, xz, bzip2, zstd, lz4 and npy files, each inside the other. Every
+    global is given with its member and byte offset, whether it is allowed, and why; code objects with
+    their names and constants.
 
     Exit status: 0 where every file holds data alone, or code where its format is known to carry it; 1
     where one is unsafe or carries code that it should not; 2 where anything could not be read to its

@@ -1,20 +1,30 @@
-"""Compressed files around a checkpoint: `X.pt.gz`, `.zst`, `.lz4`.
+"""Compressed files around a checkpoint: `X.pt.gz`, `.xz`, `.bz2`, `.zst`, `.lz4`.
 
 They are told by their first bytes. What they hold is written to a file without a name in the temporary
 directory, piece by piece, so that it can be read at any place and never lies in memory as a whole.
 
-Sources: RFC 1952 (gzip), RFC 8878 (zstd), lz4 1.10 `doc/lz4_Frame_format.md`.
+Sources: RFC 1952 (gzip), RFC 8878 (zstd), lz4 1.10 `doc/lz4_Frame_format.md`, xz 5.4
+`doc/xz-file-format.txt`, bzip2 1.0.8 `decompress.c`.
 """
 
+import importlib
 import io
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO, cast
+from types import ModuleType
+from typing import IO, Protocol, cast
 
-from ckptkit.errors import InaccessibleError, LimitExceededError, UnreadableCheckpointError
+from ckptkit.errors import (
+    InaccessibleError,
+    LimitExceededError,
+    MissingExtraError,
+    UnreadableCheckpointError,
+)
 from ckptkit.model.extras import require
 from ckptkit.model.source import Source
+from ckptkit.storage.compressed_streams import State, Streams, check_zstd_end
 from ckptkit.storage.source import FileSource
 from ckptkit.storage.torch_legacy import is_legacy
 from ckptkit.storage.zip import is_zip
@@ -26,8 +36,13 @@ MAX_BYTES = 16 << 30
 FREE_BYTES = 16 << 20
 """Up to here a file may hold any multiple of its size."""
 MAX_RATIO = 200
-MAX_WINDOW_LOG = 26
-"""Largest window of zstd, 64 MiB; it is what memory a frame can ask for."""
+MAX_MEMORY = 64 << 20
+"""Most bytes of zstd's window and of xz's dictionary; `xz -9` asks for as many."""
+XZ_STATE_BYTES = 1 << 20
+"""Memory of an xz stream besides its dictionary."""
+
+
+YOURSELF = "if it is your own, decompress it yourself"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +50,7 @@ class Wrapper:
     """A compressed file and what it holds.
 
     Attributes:
-        kind: `gzip`, `zstd` or `lz4`.
+        kind: `gzip`, `xz`, `bzip2`, `zstd` or `lz4`.
         packed: The file as it lies on disk.
         content: What it holds, in a temporary file that goes with this object.
     """
@@ -43,6 +58,11 @@ class Wrapper:
     kind: str
     packed: Source
     content: Source
+
+
+def kind_of(head: bytes) -> str:
+    """Return the compression of a file that starts with `head`; empty for any other file."""
+    return next((kind for kind, magic in _MAGIC.items() if magic.match(head)), "")
 
 
 def is_checkpoint(head: bytes) -> bool:
@@ -64,8 +84,7 @@ def unwrap(source: Source, wanted: Callable[[bytes], bool] = is_checkpoint) -> W
         MissingExtraError: Nothing that can read this compression is installed.
         InaccessibleError: The temporary file cannot be written.
     """
-    start = source.read(0, min(4, source.size))
-    kind = next((kind for kind, magic in _MAGIC.items() if start.startswith(magic)), "")
+    kind = kind_of(source.read(0, min(HEAD_BYTES, source.size)))
     if not kind:
         return None
     head = _Unpacking(kind, source).read(HEAD_BYTES)
@@ -115,9 +134,10 @@ class _Unpacking:
         """
         try:
             data = self._stream.read(length)
+            if not data and self.kind == "zstd":
+                check_zstd_end(self.source)
         except self._failures as error:
-            what = f"broken {self.kind} data: {error}"
-            raise UnreadableCheckpointError(what, where=self.source.name) from error
+            raise self._broken(error) from error
         self._length += len(data)
         allowed = min(MAX_BYTES, max(FREE_BYTES, MAX_RATIO * self._raw.tell()))
         if self._length > allowed:
@@ -125,9 +145,16 @@ class _Unpacking:
                 f"{self._raw.tell()} bytes of {self.kind} hold more than {allowed}; at most {MAX_BYTES}, and "
                 f"above {FREE_BYTES} at most {MAX_RATIO} times what they take, are read",
                 where=self.source.name,
-                fix="if it is your own, decompress it yourself",
+                fix=YOURSELF,
             )
         return data
+
+    def _broken(self, error: Exception) -> UnreadableCheckpointError:
+        """Return the error for what a library says of broken data, or of data that asks for too much."""
+        if "memory" in str(error).lower():
+            what = f"{self.kind} data that asks for too much memory, more than {MAX_MEMORY} bytes"
+            return LimitExceededError(what, where=self.source.name, fix=YOURSELF)
+        return UnreadableCheckpointError(f"broken {self.kind} data: {error}", where=self.source.name)
 
 
 class SourceStream(io.RawIOBase):
@@ -166,7 +193,11 @@ class SourceStream(io.RawIOBase):
         return length
 
 
-_Opened = tuple[IO[bytes], tuple[type[Exception], ...]]
+class _Content(Protocol):
+    def read(self, length: int, /) -> bytes: ...
+
+
+_Opened = tuple[_Content, tuple[type[Exception], ...]]
 """A stream of the content, and what it raises for broken data besides EOFError and OSError."""
 
 
@@ -181,7 +212,7 @@ def _zstd(raw: SourceStream) -> _Opened:
     require("compressed", "a file in zstd", "zstandard")
     import zstandard
 
-    reader = zstandard.ZstdDecompressor(max_window_size=1 << MAX_WINDOW_LOG)
+    reader = zstandard.ZstdDecompressor(max_window_size=MAX_MEMORY)
     opened = reader.stream_reader(cast("IO[bytes]", raw), read_across_frames=True)
     return cast("IO[bytes]", opened), (zstandard.ZstdError,)
 
@@ -193,5 +224,42 @@ def _lz4(raw: SourceStream) -> _Opened:
     return lz4.frame.open(raw, "rb"), (RuntimeError,)
 
 
-_MAGIC = {"gzip": b"\x1f\x8b\x08", "zstd": b"\x28\xb5\x2f\xfd", "lz4": b"\x04\x22\x4d\x18"}
-_OPENERS: dict[str, Callable[[SourceStream], _Opened]] = {"gzip": _gzip, "zstd": _zstd, "lz4": _lz4}
+def _xz(raw: SourceStream) -> _Opened:
+    lzma = _of_python("lzma", "xz")
+
+    def new() -> State:
+        made = lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=MAX_MEMORY + XZ_STATE_BYTES)
+        return cast("State", made)
+
+    return Streams(raw, new, padding=4), (lzma.LZMAError,)
+
+
+def _bzip2(raw: SourceStream) -> _Opened:
+    return Streams(raw, _of_python("bz2", "bzip2").BZ2Decompressor), ()
+
+
+def _of_python(module: str, kind: str) -> ModuleType:
+    """Import a module that some builds of Python lack."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"a file in {kind} needs Python's module {module}, which this Python was built without",
+            fix="decompress it yourself, or use a Python that has the module",
+        ) from error
+
+
+_MAGIC = {
+    "gzip": re.compile(rb"\x1f\x8b\x08"),
+    "zstd": re.compile(rb"\x28\xb5\x2f\xfd"),
+    "lz4": re.compile(rb"\x04\x22\x4d\x18"),
+    "xz": re.compile(rb"\xfd7zXZ\0"),
+    "bzip2": re.compile(rb"BZh[1-9](1AY&SY|\x17\x72\x45\x38\x50\x90)"),
+}
+_OPENERS: dict[str, Callable[[SourceStream], _Opened]] = {
+    "gzip": _gzip,
+    "zstd": _zstd,
+    "lz4": _lz4,
+    "xz": _xz,
+    "bzip2": _bzip2,
+}

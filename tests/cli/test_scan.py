@@ -1,9 +1,11 @@
 """`ckptkit scan`: verdicts, places, exit statuses and forms, over our fixtures and files made here."""
 
 import base64
+import bz2
 import gzip
 import io
 import json
+import lzma
 import os
 import pickle
 import tarfile
@@ -93,6 +95,12 @@ UNSAFE = {
     "tar": tarred(FORBIDDEN),
     "gzip": gzip.compress(FORBIDDEN),
     "tar in gzip": gzip.compress(tarred(FORBIDDEN)),
+    "xz": lzma.compress(FORBIDDEN),
+    "tar in bzip2": bz2.compress(tarred(FORBIDDEN)),
+    "torch zip in bzip2": bz2.compress(saved({"a": Marker()})),
+    "bzip2 in xz": lzma.compress(bz2.compress(FORBIDDEN)),
+    "two streams of xz": lzma.compress(FORBIDDEN[:9]) + lzma.compress(FORBIDDEN[9:]),
+    "second stream of bzip2": bz2.compress(BENIGN) + bz2.compress(FORBIDDEN),
     "npy": objects(Marker()),
     "npz": members(**{"x.npy": objects(Marker())}),
     "torch zip": saved({"a": Marker()}),
@@ -139,6 +147,9 @@ CLEAN = {
     "array": pickle.dumps(np.ones(3)),
     "zip": members(readme=b"Hello. This is text.", agent=BENIGN),
     "gzip": gzip.compress(BENIGN),
+    "xz": lzma.compress(BENIGN),
+    "tar in xz": lzma.compress(tarred(BENIGN)),
+    "bzip2": bz2.compress(BENIGN),
 }
 
 
@@ -197,7 +208,8 @@ def test_nothing_scanned_is_no_success(ckptkit: Call, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "magic", [b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07\x01\x00", b"\xfd7zXZ\x00", b"BZh91AY"]
+    "magic",
+    [b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07\x01\x00", b"\x5d\x00\x00\x80\x00", b"\x78\x9c", b"BZh91AY"],
 )
 def test_a_container_that_is_not_opened_is_never_clean(ckptkit: Call, tmp_path: Path, magic: bytes) -> None:
     (tmp_path / "model.pt").write_bytes(magic + bytes(64))

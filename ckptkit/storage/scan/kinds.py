@@ -1,10 +1,11 @@
 """What a file claims to be, by its first bytes: names and endings are never asked.
 
-Sources of the marks: APPNOTE.TXT 6.3.10 (zip), POSIX.1-2017 `pax` (tar), `7zFormat.txt`, RFC 1952, RFC
-8878, lz4 frame format 1.6, the xz file format 1.2, bzip2 1.0.8, RAR 5.0 technical note, NEP 1 (npy).
+Sources of the marks: APPNOTE.TXT 6.3.10 (zip), POSIX.1-2017 `pax` (tar), `7zFormat.txt`, RFC 1950 (zlib),
+`lzma-file-format.txt` of xz 5.4, RAR 5.0 technical note, NEP 1 (npy).
 """
 
 from ckptkit.model.source import Source
+from ckptkit.storage import compressed
 from ckptkit.storage.safetensors_file import is_safetensors
 from ckptkit.storage.torch_legacy import is_legacy
 from ckptkit.storage.zip import is_zip
@@ -20,14 +21,14 @@ ZIP, LEGACY, TAR, COMPRESSED, NUMPY, SAFETENSORS, PICKLE = (
     "safetensors",
     "pickle",
 )
+ONNX = "onnx"
+ONNX_MARK = b"\x08"
+"""`ir_version`, the first field; what follows tells whether it is one."""
 _NEWEST_PROTOCOL = 16
 """Beyond what Python writes, so that a protocol of the future is refused by name and not passed over."""
-_COMPRESSED = (b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18")
 _UNOPENED = {
     b"7z\xbc\xaf\x27\x1c": "7z",
     b"Rar!\x1a\x07": "rar",
-    b"\xfd7zXZ\x00": "xz",
-    b"BZh": "bzip2",
     b"\x5d\x00\x00": "lzma",
     b"\x78\x01": "zlib",
     b"\x78\x5e": "zlib",
@@ -48,7 +49,7 @@ def kind_of(head: bytes) -> str:
         return TAR
     if is_legacy(head):
         return LEGACY
-    if head.startswith(_COMPRESSED):
+    if compressed.kind_of(head):
         return COMPRESSED
     if head.startswith(b"\x93NUMPY"):
         return NUMPY
