@@ -1,7 +1,7 @@
 """One file that takes long holds no other back, and the output has the order of the paths all the same.
 
 In each process that shares the work, opening the slow file waits until it is released, and every other file
-that is opened is noted. The test releases the slow one once all others were opened, and fails where they wait.
+that is opened is noted. The test releases the slow one once all were opened, and fails where they wait.
 """
 
 import os
