@@ -1,4 +1,4 @@
-"""CK107, CK109, CK112, CK113: what readers noticed and left for the checks to weigh."""
+"""CK107, CK109, CK112, CK113, CK116: what readers noticed and left for the checks to weigh."""
 
 from collections.abc import Callable, Iterator
 
@@ -7,12 +7,14 @@ from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.finding import Finding, Severity
 
 PLACED_NOTES = {
+    "custom-operator": "CK117",
     "partial-sharing": "CK107",
     "stray-sidecar": "CK109",
     "stray-statistics": "CK109",
     "lost-data": "CK113",
     "no-model": "CK113",
     "unread": "CK113",
+    "unfinished": "CK116",
 }
 """Kinds of `Note` that have a rule of their own; all others are CK112."""
 TOLD_ELSEWHERE = frozenset({"undecodable"})
@@ -75,5 +77,19 @@ RULES = (
         "spaces, say, or the weights of the network beside an optimizer's state) has to come from elsewhere.",
         "See whether the file was made by stripping another one, and convert that one if it still exists.",
         check=check_notes("CK113", Severity.WARNING),
+    ),
+    Rule(
+        "CK116",
+        "unfinished-replacement",
+        Severity.ERROR,
+        0,
+        "Files that replace this checkpoint and what belongs to it are not all in their places.",
+        "An agent with statistics or a features extractor is several files beside each other. They take "
+        "their places one after the other, so a run that is killed in between leaves new files beside old "
+        "ones; the rest waits in a hidden folder, `.NAME.ckptkit-set`.",
+        "Wait, if ckptkit is writing there now. Else give its command again: whatever ckptkit writes into "
+        "the folder next finishes what was begun. Only where one of the files was changed since, all stays "
+        "as it is: convert the source again with `--force`, or remove the hidden folder.",
+        check=check_notes("CK116", Severity.ERROR),
     ),
 )

@@ -8,15 +8,16 @@ left behind and clear it away.
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from ckptkit.errors import TargetExistsError, UsageError, WriteError
-from ckptkit.storage.leftovers import ASIDE, SUFFIX, temporary
-from ckptkit.storage.locks import Lock
+from ckptkit.storage import together
+from ckptkit.storage.leftovers import ASIDE, SET, SUFFIX, temporary, waiting_of
+from ckptkit.storage.locks import Lock, exclusive
 from ckptkit.storage.output import Output, create
-from ckptkit.storage.swap import put_in_place, remove, settle, sync_directory
+from ckptkit.storage.swap import made_folders, put_in_place, remove, secure, settle, sync_directory
 
 _SPACE = "free some space or choose another disk"
 _REASONS = {
@@ -26,6 +27,7 @@ _REASONS = {
     errno.EACCES: ("may not be written", "check the permissions of its folder"),
     errno.EPERM: ("may not be written", "check the permissions of its folder"),
     errno.EROFS: ("lies on a read-only disk", "choose another path"),
+    errno.EXDEV: ("lies on another disk than its folder", "choose another path"),
     errno.ENOTDIR: ("lies below something that is no folder", "choose another path"),
 }
 
@@ -94,6 +96,61 @@ def new_directory(
             _finish(temp, target, check, force)
 
 
+@contextmanager
+def new_files(
+    target: Path, beside: Sequence[str], *, force: bool, sources: Iterable[Path] = ()
+) -> Iterator[Mapping[str, Output]]:
+    """Give files to write that belong together; when the block ends without an error they stand.
+
+    A run that is killed while they take their places leaves some of them old and some new; the next that has
+    this target or writes into the folder finishes that (`together`).
+
+    Args:
+        target: Where the main file shall be.
+        beside: Paths of the others, relative to its folder with `/`: plain names, or names in a folder that
+            is called as `target` without its suffix.
+        force: Whether existing files may be replaced.
+        sources: What the contents are made from.
+
+    Yields:
+        The files by path; the main one by its name.
+
+    Raises:
+        TargetExistsError: One exists and may not be replaced, or something else stands where it has to be.
+        UsageError: A path leads elsewhere, or as `new_file`.
+        WriteError: The system does not let them be written; it says whether anything was.
+    """
+    together.carry_on(waiting_of(target))
+    if not beside:
+        with new_file(target, force=force, sources=sources) as output:
+            yield {target.name: output}
+        with outcome(target):
+            together.forget(target)
+        return
+    places, known = together.places(target, beside), tuple(sources)
+
+    def check() -> None:
+        for place in places.values():
+            if os.path.lexists(place):
+                _check_file(place, force)
+
+    with outcome(target):
+        check()
+        for place in places.values():
+            _protect(place, known)
+        with _temporary(target, directory=True) as temp:
+            with ExitStack() as stack:
+                staged = {path: temp / str(number) for number, path in enumerate(places)}
+                yield {path: stack.enter_context(create(file)) for path, file in staged.items()}
+            with exclusive(target.parent):
+                check()
+                for path, place in places.items():
+                    _keep_permissions(place, staged[path])
+                together.forget(target)
+                together.promise(temp, target, beside)
+                together.keep(temp, target)
+
+
 def rehearse(target: Path, *, force: bool, sources: Iterable[Path] = ()) -> None:
     """Refuse a target that could not be written, without writing.
 
@@ -108,15 +165,16 @@ def rehearse(target: Path, *, force: bool, sources: Iterable[Path] = ()) -> None
 
 def _finish(temp: Path, target: Path, check: Callable[[], None], force: bool) -> None:
     check()
+    _keep_permissions(target, temp)
+    put_in_place(temp, target, replace=force)
+    secure(target)
+
+
+def _keep_permissions(target: Path, temp: Path) -> None:
+    """Let a file that replaces another have its permissions."""
     if target.is_file():
         with suppress(OSError):  # some file systems know no permissions
             shutil.copymode(target, temp)
-    put_in_place(temp, target, replace=force)
-    try:
-        sync_directory(target.parent)
-    except OSError as error:
-        what = f"stands there, and may be gone after a loss of power: {error.strerror}"
-        raise WriteError(what, where=str(target), fix="look after the disk, then write it again") from error
 
 
 def _check_file(target: Path, force: bool) -> None:
@@ -168,7 +226,7 @@ def outcome(target: Path) -> Iterator[None]:
 @contextmanager
 def _temporary(target: Path, *, directory: bool) -> Iterator[Path]:
     """Make a locked temporary beside `target`; what stands at its name goes when the block ends."""
-    with _made_folders(target.parent):
+    with made_folders(target.parent):
         clear_leftovers(target.parent)
         temp, lock = _locked(target, directory)
         try:
@@ -193,24 +251,6 @@ def _locked(target: Path, directory: bool) -> tuple[Path, Lock]:
         lock.release()
 
 
-@contextmanager
-def _made_folders(folder: Path) -> Iterator[None]:
-    """Make `folder` and those above it; after an error the ones that were made go again."""
-    missing = []
-    while not os.path.lexists(folder):
-        missing.append(folder)
-        folder = folder.parent
-    try:
-        for path in reversed(missing):
-            path.mkdir(exist_ok=True)
-        yield
-    except BaseException:
-        for path in missing:
-            with suppress(OSError):
-                path.rmdir()
-        raise
-
-
 def clear_leftovers(folder: Path) -> None:
     """Clear away what runs that died left in `folder`; what a living run holds stays."""
     for path in folder.glob(f".*{SUFFIX}"):
@@ -218,6 +258,8 @@ def clear_leftovers(folder: Path) -> None:
         if lock.held:
             remove(path)
         lock.release()
+    for path in folder.glob(f".*{SET}"):
+        together.carry_on(path)
     for path in folder.glob(f".*{ASIDE}"):
         done = settle(path)
         if done:

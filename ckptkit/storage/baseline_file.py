@@ -7,7 +7,6 @@ from pathlib import Path
 from ckptkit.errors import UsageError
 from ckptkit.model.baseline import Accepted
 from ckptkit.model.ijson import MAX_BYTES, parse
-from ckptkit.storage.atomic import new_file
 from ckptkit.storage.source import FileSource
 
 NAME = "baseline-1.0"
@@ -48,5 +47,7 @@ def save(path: Path, accepted: Iterable[Accepted]) -> None:
         for entry in sorted(accepted, key=lambda one: (one.path, one.code, one.location, one.fingerprint))
     ]
     text = json.dumps({"$schema": IDENTIFIER, "findings": rows}, indent=2) + "\n"
+    from ckptkit.storage.atomic import new_file  # of no use to those who read one
+
     with new_file(path, force=True) as output:
         output.write(text.encode())

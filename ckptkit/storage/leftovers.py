@@ -1,5 +1,6 @@
 """The hidden names under which something waits while it is written, put aside or about to take a place."""
 
+import os
 import secrets
 from pathlib import Path
 
@@ -11,6 +12,8 @@ NEW = ".ckptkit-new"
 """End of the name under which a finished bundle waits to replace a file of its own name."""
 SET = ".ckptkit-set"
 """End of the name under which finished files that belong together wait to take their places."""
+JOURNAL = "journal.json"
+"""Of these files, beside them."""
 
 
 def is_leftover(name: str) -> bool:
@@ -22,3 +25,17 @@ def temporary(target: Path) -> Path:
     """Return a name beside `target` that nothing has yet, and that every run knows for a leftover."""
     # Only a part of the target's name, so that a long one stays within the system's limit.
     return target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}{SUFFIX}")
+
+
+def waiting_of(target: Path) -> Path:
+    """Return where the files wait of which `target` is the main one."""
+    return target.with_name(f".{target.name}{SET}")
+
+
+def is_unfinished(target: Path) -> bool:
+    """Whether a file waits to take the place of `target`, or of what stands beside it."""
+    try:
+        with os.scandir(waiting_of(target)) as listing:
+            return any(entry.name != JOURNAL for entry in listing)
+    except OSError:
+        return False

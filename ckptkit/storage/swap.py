@@ -5,8 +5,11 @@ import errno
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ckptkit.errors import WriteError
 from ckptkit.storage.leftovers import ASIDE
 
 _AT_FDCWD = -100
@@ -56,6 +59,24 @@ def settle(aside: Path) -> Path | None:
     return None
 
 
+@contextmanager
+def made_folders(folder: Path) -> Iterator[None]:
+    """Make `folder` and those above it; after an error the ones that were made go again."""
+    missing = []
+    while not os.path.lexists(folder):
+        missing.append(folder)
+        folder = folder.parent
+    try:
+        for path in reversed(missing):
+            path.mkdir(exist_ok=True)
+        yield
+    except BaseException:
+        for path in missing:
+            with suppress(OSError):
+                path.rmdir()
+        raise
+
+
 def remove(path: Path) -> None:
     """Remove a file or a directory; nothing happens where there is none."""
     if path.is_dir() and not path.is_symlink():
@@ -73,6 +94,19 @@ def sync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def secure(target: Path) -> None:
+    """Bring the name of what stands at `target` to disk.
+
+    Raises:
+        WriteError: The system cannot; it stands there all the same.
+    """
+    try:
+        sync_directory(target.parent)
+    except OSError as error:
+        what = f"stands there, and may be gone after a loss of power: {error.strerror}"
+        raise WriteError(what, where=str(target), fix="look after the disk, then write it again") from error
 
 
 def _exchange(temp: Path, target: Path) -> None:

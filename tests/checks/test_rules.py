@@ -139,6 +139,7 @@ CASES: list[tuple[str, Callable[[], Checkpoint], str]] = [
     ),
     ("CK112", lambda: replace(LEGACY, notes=(Note("odd-alignment", "32 bytes"),)), "32 bytes"),
     ("CK113", lambda: replace(LEGACY, notes=(Note("lost-data", "no member data"),)), "no member data"),
+    ("CK116", lambda: replace(LEGACY, notes=(Note("unfinished", "of two agents"),)), "of two agents"),
     (
         "CK201",
         lambda: changed(deploy(), parse_problems=("line 1, column 3: duplicate key",)),

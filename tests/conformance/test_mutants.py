@@ -1,6 +1,7 @@
 """Without any one rule some vector is judged otherwise: none is idle, and none breaks unseen."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,6 +16,7 @@ from ckptkit.model.finding import Finding, Severity
 from ckptkit.model.results import Report, Validation
 from ckptkit.model.settings import Settings
 from tests.conformance.cases import CASES, Case
+from tests.corpus import CHECKOUT
 
 TRIED = 3
 """Vectors that name a rule and are judged without it, one after the other."""
@@ -107,15 +109,24 @@ def inaccessible(folder: Path) -> Validation:
         return judged(folder / "state.pt")
 
 
+def half_replaced(folder: Path) -> Validation:
+    """Return what is said of an agent of whose files one still waits for its place."""
+    (folder / ".model.zip.ckptkit-set").mkdir(parents=True)
+    (folder / ".model.zip.ckptkit-set" / "1").touch()
+    shutil.copyfile(CHECKOUT / "fixtures" / "sb3" / "ppo" / "model.zip", folder / "model.zip")
+    return judged(folder / "model.zip")
+
+
 SETUPS: dict[str, Callable[[Path], Validation]] = {
     "CK114": inaccessible,
+    "CK116": half_replaced,
     "CK602": weights([[1.0, float("inf")]]),
     "CK603": weights([[0.5, 0.5], [0.5, 0.5]]),
     "CK702": world_writable,
     "CK703": in_git,
     "CK704": oversized,
 }
-"""What shows a rule that no vector can: modes and repositories, settings, weights read one by one."""
+"""What shows a rule that no vector can: modes, repositories, killed runs, settings, weights one by one."""
 RULES = [rule.code for rule in checks.rules()]
 
 

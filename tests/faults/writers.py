@@ -20,6 +20,7 @@ NETWORK = FIXTURES / "conformance" / "network" / "bundle"
 UNSOUND = FIXTURES / "conformance" / "content-digest" / "bundle"
 """A bundle with a finding."""
 AGENT = FIXTURES / "sb3" / "ppo" / "model.zip"
+SIDECARS = ("feature_extractor.dill", "feature_extractor_kwargs.json")
 STATE_DICT = FIXTURES / "conformance" / "state-dict" / "state.pt"
 WEIGHTS = "weights.safetensors"
 STATED = "model.pt"
@@ -33,12 +34,15 @@ class Writer:
         write: What is called with the folder.
         prepare: Puts what is read, and the old state, into the folder.
         moves: Whether the source itself goes elsewhere: any file may then be that of before or after.
+        together: Whether it puts several files beside each other: one that is killed may leave a mix, which
+            is said of the checkpoint of that name, until the next run.
         needs_torch: Whether it imports torch.
     """
 
     write: Callable[[Path], object]
     prepare: Callable[[Path], None]
     moves: bool = False
+    together: str = ""
     needs_torch: bool = False
 
 
@@ -66,6 +70,23 @@ def converting_agent(name: str) -> Writer:
         old.write_bytes(b"old")
 
     return Writer(lambda folder: api.convert(folder / "agent.zip", "sb3", folder / name, force=True), prepare)
+
+
+def converting_set(source: str, *beside: str, old: bool = True) -> Writer:
+    """Convert an agent of several files, over another one or where there is none."""
+
+    def prepare(folder: Path) -> None:
+        shutil.copytree(FIXTURES / "sb3" / source.partition("/")[0], folder / "in")
+        for name in beside if old else ():
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_bytes(b"old")
+        if old:
+            shutil.copyfile(AGENT, folder / "made.zip")
+
+    def write(folder: Path) -> object:
+        return api.convert(folder / "in" / source.partition("/")[2], "sb3", folder / "made.zip", force=old)
+
+    return Writer(write, prepare, together="made.zip")
 
 
 def exporting(output: str) -> Writer:
@@ -144,6 +165,9 @@ WRITERS: dict[str, Writer] = {
     "v2": converting("v2", "made.pt"),
     "sb3-zip": converting_agent("made.zip"),
     "sb3-folder": converting_agent("made"),
+    "sb3-set": converting_set("vecnormalize/agent.zip", "made/vecnormalize.pkl"),
+    "sb3-set-new": converting_set("vecnormalize/agent.zip", old=False),
+    "sb3-set-flat": converting_set("extractor_by_value/PPO_extractor_by_value", *SIDECARS),
     "onnx-file": exporting("made.onnx"),
     "onnx-in-bundle": exporting(""),
     "migrate": migrating(STATED),

@@ -11,6 +11,7 @@ from ckptkit.model.naming import kind_of, partial_sharing, plain, state_dict
 from ckptkit.model.spaces import Space, describe, random_states
 from ckptkit.model.tensor import Tensor
 from ckptkit.model.tree import tensors_in
+from ckptkit.storage.leftovers import is_unfinished, waiting_of
 from ckptkit.storage.sb3 import data as data_member
 from ckptkit.storage.sb3 import extractor, members, slot
 from ckptkit.storage.sb3.algorithm import algorithm
@@ -74,6 +75,7 @@ def read(archive: ZipArchive, path: Path, *, directory: bool) -> Checkpoint:
     config = _config(_fields(archive, found), found)
     training = _training(archive, found) | config.training
     beside = Beside(path)
+    _unfinished(path, found)
     _extractor(config, beside, found)
     config.info |= _slot(config, beside, found)
     preprocessing = beside.statistics(config.spaces.get("observation"), found)
@@ -99,6 +101,12 @@ def read(archive: ZipArchive, path: Path, *, directory: bool) -> Checkpoint:
         notes=tuple(found.notes),
         carries_code=True,
     )
+
+
+def _unfinished(path: Path, found: Collected) -> None:
+    if is_unfinished(path):
+        message = f"{path.name} and what stands beside it may be of two agents: new files wait here"
+        found.note("unfinished", message, waiting_of(path).name)
 
 
 def _policy(archive: ZipArchive, found: Collected) -> dict[str, Tensor]:

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.inert import ClassRef
 from ckptkit.model.manifest import MODEL, TRAINING
 from ckptkit.model.results import Altered, Written
-from ckptkit.storage.atomic import new_directory, new_file
+from ckptkit.storage.atomic import new_directory, new_files
 from ckptkit.storage.output import Output, create
 from ckptkit.version import __version__
 from ckptkit.writers import Writer
@@ -148,7 +147,8 @@ def write(checkpoint: Checkpoint, target: Path, force: bool) -> Written:
     Raises:
         NotExportableError: It is no SB3 agent, or one that today's SB3 cannot express.
         IntegrityError: A tensor's bytes differ from what the source records.
-        CkptkitError: As `new_file` and `new_directory`.
+        TargetExistsError: As `sidecars.refuse_strays`.
+        CkptkitError: As `new_files` and `new_directory`.
     """
     made = agent(checkpoint, target)
     if target.suffix.lower() == ".zip":
@@ -168,14 +168,14 @@ def write(checkpoint: Checkpoint, target: Path, force: bool) -> Written:
 
 
 def _write_files(checkpoint: Checkpoint, made: Agent, target: Path, force: bool) -> Written:
-    """Write the files so that the zip appears last, when all else stands."""
+    """Write the zip and the files beside it."""
+    sidecars.refuse_strays(target, made.sidecars)
     files = []
-    with ExitStack() as stack:
-        output = stack.enter_context(new_file(target, force=force, sources=sources(checkpoint)))
-        for path, contents in sidecars.paths(target, made.sidecars).items():
-            beside = stack.enter_context(new_file(path, force=force, sources=sources(checkpoint)))
-            beside.write(contents)
-            files.append(_listed(path.relative_to(target.parent).as_posix(), contents))
+    with new_files(target, [*made.sidecars], force=force, sources=sources(checkpoint)) as outputs:
+        for path, contents in made.sidecars.items():
+            outputs[path].write(contents)
+            files.append(_listed(path, contents))
+        output = outputs[target.name]
         written = _write_zip(checkpoint, made, output)
         files.insert(0, (target.name, output.size, _sha256(output)))
     return _report(made, target, files, written)

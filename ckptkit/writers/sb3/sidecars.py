@@ -6,9 +6,11 @@ class is named where the sidecar named it too.
 """
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from ckptkit.errors import TargetExistsError
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.inert import ClassRef
 from ckptkit.model.tree import to_json
@@ -63,6 +65,21 @@ def _sidecars(checkpoint: Checkpoint, changes: Changes) -> dict[str, bytes]:
     return found
 
 
-def paths(target: Path, contents: Mapping[str, bytes]) -> dict[Path, bytes]:
-    """Return where each file is to be, for a zip at `target`."""
-    return {target.parent.joinpath(*path.split("/")): data for path, data in contents.items()}
+def refuse_strays(target: Path, contents: Collection[str]) -> None:
+    """Refuse a zip beside files that would be taken for its own, and that are not written with it.
+
+    Args:
+        target: The zip.
+        contents: Paths of the files that are.
+
+    Raises:
+        TargetExistsError: There is one.
+    """
+    taken = [f"{target.stem}/{statistics.NAME}"]
+    if target.absolute().parent.name == target.stem:
+        taken += [DILL, KWARGS]
+    for path in taken:
+        place = target.parent.joinpath(*path.split("/"))
+        if path not in contents and os.path.lexists(place):
+            what = f"is of another agent, and would be taken for a part of {target.name}"
+            raise TargetExistsError(what, where=str(place), fix="move it away, or choose another path")
