@@ -10,9 +10,9 @@ from ckptkit.model.onnx_types import BY_NUMBER
 from ckptkit.model.refusals import refuse
 from ckptkit.model.tensor import Tensor
 from ckptkit.storage.onnx import messages
-from ckptkit.storage.onnx.messages import Walk
 from ckptkit.storage.onnx.tensors import Tensors, Told, initializer
 from ckptkit.storage.onnx.uses import Uses
+from ckptkit.storage.onnx.walk import Walk
 from ckptkit.storage.onnx.wire import Field, signed
 
 MAX_DEPTH = 32
@@ -96,8 +96,8 @@ class Graphs:
         self.inputs = {name: value for name, value in self.inputs.items() if name not in self._names}
         self.make.refuse_overlaps()
         self.uses = Uses(frozenset(self.tensors))
-        for name, one in self.walk.of(messages.GRAPH, found.start, found.end):
-            if name == "node":
+        for one in self.walk.wire.fields(found.start, found.end):
+            if one.number == messages.GRAPH_NODE:
                 self._node(one, 0)
 
     def _part(self, name: str, found: Field) -> None:

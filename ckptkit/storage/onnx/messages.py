@@ -3,11 +3,11 @@
 Source: onnx 1.23.2, `onnx/onnx.proto`.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from ckptkit.storage.onnx.wire import FIXED32, FIXED64, LENGTH, VARINT, Field, Wire
+from ckptkit.storage.onnx.wire import FIXED32, FIXED64, LENGTH, VARINT
 
 
 class Kind(NamedTuple):
@@ -19,6 +19,7 @@ class Kind(NamedTuple):
         many: Whether it may be there more than once.
         packed: Whether many numbers may stand in one run of bytes.
         choice: Fields of one message with the same word exclude each other.
+        message: Name of the message that it is, where nobody but `Walk` looks into it.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Kind(NamedTuple):
     many: bool = False
     packed: bool = False
     choice: str = ""
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +45,24 @@ class Message:
     closed: bool = False
 
 
-def _many(name: str) -> Kind:
-    return Kind(name, many=True)
+def _one(name: str, message: str = "", choice: str = "") -> Kind:
+    return Kind(name, choice=choice, message=message)
 
 
-def _number(name: str) -> Kind:
-    return Kind(name, VARINT)
+def _many(name: str, message: str = "") -> Kind:
+    return Kind(name, many=True, message=message)
+
+
+def _number(name: str, choice: str = "") -> Kind:
+    return Kind(name, VARINT, choice=choice)
 
 
 def _numbers(name: str, wire: int = VARINT) -> Kind:
     return Kind(name, wire, many=True, packed=True)
 
 
+_METADATA = _many("metadata_props", "entry")
+_DOC = Kind("doc_string")
 ENTRY = Message("entry", {1: Kind("key"), 2: Kind("value")}, closed=True)
 TENSOR = Message(
     "tensor",
@@ -70,10 +78,10 @@ TENSOR = Message(
         9: Kind("raw_data"),
         10: _numbers("double_data", FIXED64),
         11: _numbers("uint64_data"),
-        12: Kind("doc_string"),
+        12: _DOC,
         13: _many("external_data"),
         14: _number("data_location"),
-        16: _many("metadata_props"),
+        16: _METADATA,
     },
     closed=True,
 )
@@ -92,9 +100,9 @@ ATTRIBUTE = Message(
         9: _many("strings"),
         10: _many("tensors"),
         11: _many("graphs"),
-        13: Kind("doc_string"),
-        14: Kind("tp"),
-        15: _many("type_protos"),
+        13: _DOC,
+        14: _one("tp", "type"),
+        15: _many("type_protos", "type"),
         20: _number("type"),
         21: Kind("ref_attr_name"),
         22: Kind("sparse_tensor"),
@@ -109,11 +117,11 @@ NODE = Message(
         3: Kind("name"),
         4: Kind("op_type"),
         5: _many("attribute"),
-        6: Kind("doc_string"),
+        6: _DOC,
         7: Kind("domain"),
         8: Kind("overload"),
-        9: _many("metadata_props"),
-        10: _many("device_configurations"),
+        9: _METADATA,
+        10: _many("device_configurations", "node device"),
     },
 )
 GRAPH = Message(
@@ -122,15 +130,16 @@ GRAPH = Message(
         1: _many("node"),
         2: Kind("name"),
         5: _many("initializer"),
-        10: Kind("doc_string"),
-        11: _many("input"),
-        12: _many("output"),
-        13: _many("value_info"),
-        14: _many("quantization_annotation"),
+        10: _DOC,
+        11: _many("input", "value"),
+        12: _many("output", "value"),
+        13: _many("value_info", "value"),
+        14: _many("quantization_annotation", "annotation"),
         15: _many("sparse_initializer"),
-        16: _many("metadata_props"),
+        16: _METADATA,
     },
 )
+GRAPH_NODE = 1
 FUNCTION = Message(
     "function",
     {
@@ -139,13 +148,13 @@ FUNCTION = Message(
         5: _many("output"),
         6: _many("attribute_name"),
         7: _many("node"),
-        8: Kind("doc_string"),
-        9: _many("opset_import"),
+        8: _DOC,
+        9: _many("opset_import", "opset"),
         10: Kind("domain"),
         11: _many("attribute"),
-        12: _many("value_info"),
+        12: _many("value_info", "value"),
         13: Kind("overload"),
-        14: _many("metadata_props"),
+        14: _METADATA,
     },
 )
 TRAINING = Message(
@@ -153,31 +162,28 @@ TRAINING = Message(
     {
         1: Kind("initialization"),
         2: Kind("algorithm"),
-        3: _many("initialization_binding"),
-        4: _many("update_binding"),
+        3: _many("initialization_binding", "entry"),
+        4: _many("update_binding", "entry"),
     },
 )
 OPSET = Message("opset", {1: Kind("domain"), 2: _number("version")})
-VALUE = Message(
-    "value", {1: Kind("name"), 2: Kind("type"), 3: Kind("doc_string"), 4: _many("metadata_props")}
-)
+VALUE = Message("value", {1: Kind("name"), 2: _one("type", "type"), 3: _DOC, 4: _METADATA})
 TYPE = Message(
     "type",
     {
-        1: Kind("tensor", choice="value"),
-        4: Kind("sequence", choice="value"),
-        5: Kind("map", choice="value"),
+        1: _one("tensor", "tensor type", "value"),
+        4: _one("sequence", "sequence", "value"),
+        5: _one("map", "map", "value"),
         6: Kind("denotation"),
-        7: Kind("opaque", choice="value"),
-        8: Kind("sparse tensor", choice="value"),
-        9: Kind("optional", choice="value"),
+        7: _one("opaque", "opaque", "value"),
+        8: _one("sparse tensor", "tensor type", "value"),
+        9: _one("optional", "sequence", "value"),
     },
 )
-TENSOR_TYPE = Message("tensor type", {1: _number("elem_type"), 2: Kind("shape")})
-SHAPE = Message("shape", {1: _many("dim")})
+TENSOR_TYPE = Message("tensor type", {1: _number("elem_type"), 2: _one("shape", "shape")})
+SHAPE = Message("shape", {1: _many("dim", "dimension")})
 DIMENSION = Message(
-    "dimension",
-    {1: Kind("dim_value", VARINT, choice="size"), 2: Kind("dim_param", choice="size"), 3: Kind("denotation")},
+    "dimension", {1: _number("dim_value", "size"), 2: _one("dim_param", "", "size"), 3: Kind("denotation")}
 )
 MODEL = Message(
     "model",
@@ -187,57 +193,47 @@ MODEL = Message(
         3: Kind("producer_version"),
         4: Kind("domain"),
         5: _number("model_version"),
-        6: Kind("doc_string"),
+        6: _DOC,
         7: Kind("graph"),
         8: _many("opset_import"),
         14: _many("metadata_props"),
         20: _many("training_info"),
         25: _many("functions"),
-        26: _many("configuration"),
+        26: _many("configuration", "device"),
     },
 )
-
-
-@dataclass(slots=True)
-class Walk:
-    """A walk through one file.
-
-    Attributes:
-        wire: Its bytes.
-        unknown: Fields that were met and that no known version has, for people.
-    """
-
-    wire: Wire
-    unknown: dict[str, None] = field(default_factory=dict)
-
-    def of(self, message: Message, start: int, end: int) -> Iterator[tuple[str, Field]]:
-        """Yield the fields of a message by name.
-
-        Raises:
-            UnreadableCheckpointError: One that may be there once is there twice, is of another form, excludes
-                another, or is unknown in a closed message.
-        """
-        seen: dict[str, int] = {}
-        for found in self.wire.fields(start, end):
-            kind = message.kinds.get(found.number)
-            place = f"{message.name} at byte {start}"
-            if kind is None:
-                self._unknown(message, found, place)
-                continue
-            if found.wire != kind.wire and not (kind.packed and found.wire == LENGTH):
-                raise self.wire.broken(f"the {place} has {kind.name} in a form that readers pass over")
-            if not kind.many:
-                before = seen.setdefault(kind.choice or kind.name, found.start)
-                if before != found.start:
-                    raise self.wire.broken(f"the {place} has {_again(kind)}: readers differ in which counts")
-            yield kind.name, found
-
-    def _unknown(self, message: Message, found: Field, place: str) -> None:
-        what = f"field {found.number} of the {place}"
-        if message.closed:
-            raise self.wire.broken(f"{what} is in no version of ONNX that is known")
-        self.unknown.setdefault(f"field {found.number} of a {message.name}")
-
-
-def _again(kind: Kind) -> str:
-    return f"{kind.name} beside another {kind.choice}" if kind.choice else f"{kind.name} twice"
+PASSED = {
+    message.name: message
+    for message in (
+        *(ENTRY, OPSET, VALUE, TYPE, TENSOR_TYPE, SHAPE, DIMENSION),
+        Message("sequence", {1: _one("elem_type", "type")}),
+        Message("map", {1: _number("key_type"), 2: _one("value_type", "type")}),
+        Message("opaque", {1: Kind("domain"), 2: Kind("name")}),
+        Message("annotation", {1: Kind("tensor_name"), 2: _many("quant_parameter_tensor_names", "entry")}),
+        Message("device", {1: Kind("name"), 2: _number("num_devices"), 3: _many("device")}),
+        Message(
+            "node device",
+            {
+                1: Kind("configuration_id"),
+                2: _many("sharding_spec", "sharding"),
+                3: _number("pipeline_stage"),
+            },
+        ),
+        Message(
+            "sharding",
+            {
+                1: Kind("tensor_name"),
+                2: _numbers("device"),
+                3: _many("index_to_device_group_map", "device group"),
+                4: _many("sharded_dim", "sharded dimension"),
+            },
+        ),
+        Message("device group", {1: _number("key"), 2: _numbers("value")}),
+        Message("sharded dimension", {1: _number("axis"), 2: _many("simple_sharding", "simple sharding")}),
+        Message(
+            "simple sharding",
+            {1: _number("dim_value", "size"), 2: _one("dim_param", "", "size"), 3: _number("num_shards")},
+        ),
+    )
+}
+"""Messages that hold no tensor, by name; they are looked at as far as that they are well formed."""

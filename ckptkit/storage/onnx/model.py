@@ -11,9 +11,9 @@ from ckptkit.model.tensor import Tensor
 from ckptkit.storage.onnx import messages
 from ckptkit.storage.onnx.beside import Beside
 from ckptkit.storage.onnx.graphs import Graphs, Inner, Operator, domain_of
-from ckptkit.storage.onnx.messages import Walk
 from ckptkit.storage.onnx.tensors import Tensors
 from ckptkit.storage.onnx.uses import Uses
+from ckptkit.storage.onnx.walk import Walk
 from ckptkit.storage.onnx.wire import Field, Wire, signed
 
 GRAPH, IR_VERSION = 7, 1
@@ -74,6 +74,8 @@ def is_onnx(source: Source) -> bool:
     wire, at = Wire(source), 0
     try:
         for _ in range(_BEFORE_GRAPH):
+            if at >= source.size:
+                return False
             found = wire.field(at, source.size)
             kind = messages.MODEL.kinds.get(found.number)
             # Writers give fields in the order of their numbers; no other form begins with this one.

@@ -1,64 +1,21 @@
 """One tensor of an ONNX file: what it states, and its bytes, which stay where they are."""
 
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ckptkit.errors import CkptkitError, LimitExceededError, UnreadableCheckpointError
+from ckptkit.errors import CkptkitError, UnreadableCheckpointError
 from ckptkit.model.dtype import BY_NAME, DType
 from ckptkit.model.onnx_types import BY_NUMBER, Element
 from ckptkit.model.refusals import check_name, refuse
 from ckptkit.model.source import Source
 from ckptkit.model.tensor import Storage, Tensor, contiguous_strides
 from ckptkit.storage.onnx.beside import KEYS, Beside, Place
-from ckptkit.storage.onnx.messages import ENTRY, TENSOR, Walk
-from ckptkit.storage.onnx.values import Run, Values, count_of, refuse_many
-from ckptkit.storage.onnx.wire import FIXED32, FIXED64, LENGTH, VARINT, Field, signed
-from ckptkit.storage.safetensors_file import MAX_RANK
+from ckptkit.storage.onnx.stated import WIRES, Stated, stated
+from ckptkit.storage.onnx.values import ANY, Values, count_of, count_varints, refuse_many
+from ckptkit.storage.onnx.walk import Walk
+from ckptkit.storage.onnx.wire import VARINT
 from ckptkit.storage.source import Window
 
 EXTERNAL = 1
-_WIRES = {
-    "float_data": FIXED32,
-    "double_data": FIXED64,
-    "int32_data": VARINT,
-    "int64_data": VARINT,
-    "uint64_data": VARINT,
-}
-_RUNS = 1024
-"""Most runs that the numbers of one tensor stand in; a writer makes one."""
-
-
-@dataclass(slots=True)
-class Stated:
-    """What one `TensorProto` states.
-
-    Attributes:
-        at: Its first byte.
-        name: Empty where it has none.
-        number: Of the element type.
-        dims: Sizes, outermost first.
-        raw: Its raw bytes.
-        runs: Numbers that stand one by one, by field.
-        texts: Whether it holds texts.
-        location: Whether its bytes lie in the file (0) or beside it (1).
-        external: Where, if so.
-    """
-
-    at: int
-    name: str = ""
-    number: int = 0
-    dims: list[int] = field(default_factory=list)
-    raw: Field | None = None
-    runs: dict[str, list[Run]] = field(default_factory=dict)
-    texts: bool = False
-    location: int = 0
-    external: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def held(self) -> list[str]:
-        """The fields that hold its data."""
-        found = [name for name, there in (("raw_data", self.raw), ("string_data", self.texts)) if there]
-        return [*found, *self.runs, *(["external_data"] if self.external or self.location else [])]
 
 
 class Told(NamedTuple):
@@ -102,128 +59,69 @@ class Tensors:
             PointerError: Its data is a pointer to content that is not there.
             InaccessibleError: Its data cannot be read.
         """
-        stated = self._stated(start, end)
+        found = stated(self.walk, start, end)
         try:
-            return self._told(stated)
+            return self._told(found)
         except CkptkitError as error:
-            error.what = f"tensor {stated.name!r} {error.what}"
+            error.what = f"tensor {found.name!r} {error.what}"
             error.where = error.where or self.walk.wire.source.name
             raise
 
-    def _stated(self, start: int, end: int) -> Stated:
-        stated = Stated(start)
-        for name, found in self.walk.of(TENSOR, start, end):
-            if name == "dims":
-                self._dims(stated, found)
-            elif name in _WIRES:
-                self._run(stated, name, found)
-            else:
-                self._one(stated, name, found)
-        return stated
-
-    def _one(self, stated: Stated, name: str, found: Field) -> None:
-        """Take a field that is no list of numbers."""
-        match name:
-            case "name":
-                stated.name = self.walk.wire.text(found)
-            case "data_type":
-                stated.number = found.value
-            case "data_location":
-                stated.location = found.value
-            case "raw_data":
-                stated.raw = found
-            case "string_data":
-                stated.texts = True
-            case "external_data":
-                self._entry(stated, found)
-            case "segment":
-                raise self.walk.wire.broken(f"the tensor at byte {stated.at} is a segment, which none reads")
-
-    def _dims(self, stated: Stated, found: Field) -> None:
-        """Take one size, or a run of them."""
-        at = found.start
-        while at < found.end:
-            size, at = self.walk.wire.varint(at, found.end)
-            stated.dims.append(signed(size))
-            if len(stated.dims) > MAX_RANK:
-                raise LimitExceededError(
-                    f"the tensor at byte {stated.at} has more than {MAX_RANK} dimensions",
-                    where=self.walk.wire.source.name,
-                )
-
-    def _entry(self, stated: Stated, found: Field) -> None:
-        wire = self.walk.wire
-        entry = {name: wire.text(one) for name, one in self.walk.of(ENTRY, found.start, found.end)}
-        key = entry.get("key", "")
-        if key in stated.external:
-            raise wire.broken(f"tensor {stated.name!r} states the {key} of its data twice")
-        stated.external[key] = entry.get("value", "")
-
-    def _run(self, stated: Stated, name: str, found: Field) -> None:
-        """Take numbers of a tensor; single ones that stand behind each other are one run."""
-        if found.end == found.start:
-            return
-        runs = stated.runs.setdefault(name, [])
-        if found.wire == LENGTH:
-            runs.append(Run(found.start, found.end, b""))
-        else:
-            tag = bytes([found.number << 3 | found.wire])
-            last = runs[-1] if runs else None
-            if last is not None and last.tag and last.end == found.start - 1:
-                runs[-1] = Run(last.start, found.end, tag)
-            else:
-                runs.append(Run(found.start - 1, found.end, tag))
-        if len(runs) > _RUNS:
-            raise LimitExceededError(
-                f"tensor {stated.name!r} has its numbers in more than {_RUNS} parts",
-                where=self.walk.wire.source.name,
-            )
-
-    def _told(self, stated: Stated) -> Told:
-        element = BY_NUMBER.get(stated.number)
+    def _told(self, found: Stated) -> Told:
+        element = BY_NUMBER.get(found.number)
         if element is None:
-            raise UnreadableCheckpointError(f"is of type {stated.number}, which ONNX does not have")
-        held = stated.held
+            raise UnreadableCheckpointError(f"is of type {found.number}, which ONNX does not have")
+        held = found.held
         if len(held) > 1:
             raise UnreadableCheckpointError(f"has {' and '.join(held)}: readers differ in which one counts")
-        if stated.location > EXTERNAL or (stated.external and not stated.location):
+        if found.location > EXTERNAL or (found.external and not found.location):
             raise UnreadableCheckpointError(
-                f"has external_data and says that its data lies at {stated.location}"
+                f"has external_data and says that its data lies at {found.location}"
             )
         if held and held[0].endswith("_data") and held[0] not in ("raw_data", "external_data", element.field):
             raise UnreadableCheckpointError(f"of {element.name} has {held[0]}, where {element.field} must be")
-        count = _elements(stated.dims)
-        others = tuple(sorted(stated.external.keys() - KEYS))
+        count = _elements(found.dims)
+        others = tuple(sorted(found.external.keys() - KEYS))
         dtype = BY_NAME.get(element.dtype)
         tensor = None
-        if stated.location:
-            tensor = self._outside(stated, dtype, count)
+        if found.location:
+            tensor = self._outside(found, dtype, count)
         elif dtype is not None:
-            tensor = _tensor(dtype, stated, self._inside(stated, element, dtype, count))
-        return Told(stated.name, element, tuple(stated.dims), tensor, others)
+            tensor = _tensor(dtype, found, self._inside(found, element, dtype, count))
+        else:
+            self._passed(found)
+        return Told(found.name, element, tuple(found.dims), tensor, others)
 
-    def _inside(self, stated: Stated, element: Element, dtype: DType, count: int) -> Source:
+    def _inside(self, found: Stated, element: Element, dtype: DType, count: int) -> Source:
         """Return the bytes of a tensor that lie in the file."""
         file, nbytes = self.walk.wire.source, count * dtype.itemsize
-        if stated.raw is not None:
-            _expect(dtype, stated, nbytes, stated.raw.end - stated.raw.start, "raw_data")
-            return Window(file, stated.raw.start, nbytes)
-        wire, runs = _WIRES[element.field], stated.runs.get(element.field, [])
+        if found.raw is not None:
+            _expect(dtype, found, nbytes, found.raw.end - found.raw.start, "raw_data")
+            return Window(file, found.raw.start, nbytes)
+        wire, runs = WIRES[element.field], found.runs.get(element.field, [])
         if wire == VARINT:
             self._integers = refuse_many(file, runs, self._integers)
         numbers = count * dtype.itemsize // dtype.word
-        found = count_of(file, dtype, wire, runs)
-        if found != numbers:
+        counted = count_of(file, dtype, wire, runs)
+        if counted != numbers:
             raise UnreadableCheckpointError(
-                f"of {dtype} {stated.dims} needs {numbers} numbers and has {found} in {element.field}"
+                f"of {dtype} {found.dims} needs {numbers} numbers and has {counted} in {element.field}"
             )
         if wire != VARINT and len(runs) == 1 and not runs[0].tag:
             return Window(file, runs[0].start, nbytes)
         return Values(file, dtype, wire, runs, count)
 
-    def _outside(self, stated: Stated, dtype: DType | None, count: int) -> Tensor | None:
+    def _passed(self, found: Stated) -> None:
+        """See that the numbers of a tensor of a type without a form in a bundle are numbers."""
+        for name, runs in found.runs.items():
+            if WIRES[name] == VARINT:
+                self._integers = refuse_many(self.walk.wire.source, runs, self._integers)
+            for run in runs if WIRES[name] == VARINT else ():
+                count_varints(self.walk.wire.source, ANY, run)
+
+    def _outside(self, found: Stated, dtype: DType | None, count: int) -> Tensor | None:
         """Return a tensor whose bytes lie beside the file; None where these are not looked for."""
-        place = Place(stated.external)
+        place = Place(found.external)
         if self.beside is None or dtype is None:
             return None
         source = self.beside.open(place.location)
@@ -234,9 +132,9 @@ class Tensors:
                 f"takes bytes {place.offset} to {place.offset + max(length, 0)} of {place.location!r}, "
                 f"which has {source.size}"
             )
-        _expect(dtype, stated, nbytes, length, place.location)
-        made = _tensor(dtype, stated, Window(source, place.offset, nbytes))
-        return self._shared(place, made, stated.name) if nbytes else made
+        _expect(dtype, found, nbytes, length, place.location)
+        made = _tensor(dtype, found, Window(source, place.offset, nbytes))
+        return self._shared(place, made, found.name) if nbytes else made
 
     def _shared(self, place: Place, made: Tensor, name: str) -> Tensor:
         """Return the tensor that is the same view of the same bytes already, else `made`."""
@@ -275,9 +173,9 @@ def initializer(told: Told) -> Tensor | None:
     return told.tensor
 
 
-def _tensor(dtype: DType, stated: Stated, source: Source) -> Tensor:
-    shape = tuple(stated.dims)
-    return Tensor(dtype, shape, contiguous_strides(shape), 0, Storage(source, key=stated.name))
+def _tensor(dtype: DType, found: Stated, source: Source) -> Tensor:
+    shape = tuple(found.dims)
+    return Tensor(dtype, shape, contiguous_strides(shape), 0, Storage(source, key=found.name))
 
 
 def _elements(dims: list[int]) -> int:
@@ -293,8 +191,8 @@ def _elements(dims: list[int]) -> int:
     return count
 
 
-def _expect(dtype: DType, stated: Stated, nbytes: int, length: int, where: str) -> None:
+def _expect(dtype: DType, found: Stated, nbytes: int, length: int, where: str) -> None:
     if length != nbytes:
         raise UnreadableCheckpointError(
-            f"of {dtype} {stated.dims} needs {nbytes} bytes and has {length} in {where}"
+            f"of {dtype} {found.dims} needs {nbytes} bytes and has {length} in {where}"
         )

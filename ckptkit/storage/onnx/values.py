@@ -18,7 +18,7 @@ MAX_VARINT_BYTES = 256 << 20
 """Bound on the integers that one file holds one by one; exporters hold large tensors as raw bytes."""
 PIECE_BYTES = 64 << 10
 _CONTINUED = bytes(range(0x80, 0x100))
-_ANY = rb"[\x80-\xff]{0,8}[\x00-\x7f]|[\x80-\xff]{9}[\x00\x01]"
+ANY = rb"[\x80-\xff]{0,8}[\x00-\x7f]|[\x80-\xff]{9}[\x00\x01]"
 _U8 = rb"[\x00-\x7f]|[\x80-\xff][\x00\x01]"
 _U16 = rb"[\x00-\x7f]|[\x80-\xff][\x00-\x7f]|[\x80-\xff]{2}[\x00-\x03]"
 _FORMS = {
@@ -36,8 +36,8 @@ _FORMS = {
     "I16": rb"[\x80-\xff]{0,1}[\x00-\x7f]|[\x80-\xff]{2}[\x00\x01]|[\x80-\xff]{2}[\xfe\xff]\xff{6}\x01",
     "I32": rb"[\x80-\xff]{0,3}[\x00-\x7f]|[\x80-\xff]{4}[\x00-\x07]|[\x80-\xff]{4}[\xf8-\xff]\xff{4}\x01",
     "U32": rb"[\x80-\xff]{0,3}[\x00-\x7f]|[\x80-\xff]{4}[\x00-\x0f]",
-    "I64": _ANY,
-    "U64": _ANY,
+    "I64": ANY,
+    "U64": ANY,
 }
 """The varints that stand for a value of each type; what wraps around to one is read differently by libraries.
 
@@ -125,13 +125,39 @@ def count_of(parent: Source, dtype: DType, wire: int, runs: Sequence[Run]) -> in
         UnreadableCheckpointError: A number is none of the type.
     """
     if wire == VARINT:
-        return sum(_count_varints(parent, dtype, run) for run in runs)
-    width = {FIXED32: 4, FIXED64: 8}[wire]
+        return sum(count_varints(parent, _FORMS[dtype.name], run) for run in runs)
+    return sum(count_fixed(parent, wire, run) for run in runs)
+
+
+def count_fixed(parent: Source, wire: int, run: Run) -> int:
+    """Return how many numbers of a fixed width a run holds.
+
+    Raises:
+        UnreadableCheckpointError: It ends within one.
+    """
+    count, rest = divmod(run.end - run.start, {FIXED32: 4, FIXED64: 8}[wire] + len(run.tag))
+    if rest:
+        raise UnreadableCheckpointError("ends within a number", where=parent.name)
+    return count
+
+
+def count_varints(parent: Source, form: bytes, run: Run) -> int:
+    """Return how many varints a run holds.
+
+    Args:
+        parent: The file.
+        form: Pattern of each.
+        run: Where they stand.
+
+    Raises:
+        UnreadableCheckpointError: One is of another form.
+    """
+    pattern = re.compile(re.escape(run.tag) + b"(?:" + form + b")", re.DOTALL)
     total = 0
-    for run in runs:
-        count, rest = divmod(run.end - run.start, width + len(run.tag))
-        if rest:
-            raise UnreadableCheckpointError("ends within a number", where=parent.name)
+    for piece in pieces(parent, run):
+        left, count = pattern.subn(b"", piece)
+        if left:
+            raise UnreadableCheckpointError("holds a number that its type does not have", where=parent.name)
         total += count
     return total
 
@@ -171,17 +197,6 @@ def pieces(parent: Source, run: Run) -> Iterator[bytes]:
             yield piece[:whole]
     if rest:
         raise UnreadableCheckpointError("ends within a number", where=parent.name)
-
-
-def _count_varints(parent: Source, dtype: DType, run: Run) -> int:
-    form = re.compile(re.escape(run.tag) + b"(?:" + _FORMS[dtype.name] + b")", re.DOTALL)
-    total = 0
-    for piece in pieces(parent, run):
-        left, count = form.subn(b"", piece)
-        if left:
-            raise UnreadableCheckpointError(f"holds a number that no {dtype} is", where=parent.name)
-        total += count
-    return total
 
 
 def _decoded(piece: bytes, dtype: DType, tagged: bool) -> bytes:

@@ -20,6 +20,7 @@ VARINT_BYTES = 10
 _BUFFER_BYTES = 4 << 10
 """Small, so that little of the tensors between headers is read."""
 _WIDTHS = {FIXED64: 8, FIXED32: 4}
+_MOST_TAG = 1 << 32
 
 
 class Field(NamedTuple):
@@ -73,26 +74,42 @@ class Wire:
 
     def field(self, at: int, end: int) -> Field:
         """Return the field that starts at a byte; its end is what it states and may lie behind `end`."""
-        tag, start = self.varint(at, end)
+        place = at - self._start
+        if not 0 <= place <= len(self._buffer) - 2 * VARINT_BYTES:
+            self._fill(at)
+            place = 0
+        buffer = self._buffer
+        # Most tags, and most lengths, are one byte.
+        tag = buffer[place]
+        start = at + 1
+        if tag >= 0x80:
+            tag, start = self.varint(at, end)
+            if tag >> 7 * (start - at - 1) == 0 or tag >= _MOST_TAG:
+                raise self.broken(f"no field starts at byte {at}")
         number, wire = tag >> 3, tag & 7
-        if not number or tag >= 1 << 32 or start - at > max(1, -(-tag.bit_length() // 7)):
+        if not number:
             raise self.broken(f"no field starts at byte {at}")
-        if wire == VARINT:
-            value, stop = self.varint(start, end)
-            return Field(number, wire, start, stop, value)
-        if wire == LENGTH:
-            length, start = self.varint(start, end)
-            return Field(number, wire, start, start + length, 0)
-        if wire not in _WIDTHS:
+        if wire in _WIDTHS:
+            return Field(number, wire, start, start + _WIDTHS[wire], 0)
+        if wire not in (VARINT, LENGTH):
             raise self.broken(f"field {number} at byte {at} is of wire type {wire}, which ONNX never uses")
-        return Field(number, wire, start, start + _WIDTHS[wire], 0)
+        place = start - self._start
+        if start < end and buffer[place] < 0x80:
+            value, stop = buffer[place], start + 1
+        else:
+            value, stop = self.varint(start, end)
+        return (
+            Field(number, wire, start, stop, value)
+            if wire == VARINT
+            else Field(number, wire, stop, stop + value, 0)
+        )
 
     def varint(self, at: int, end: int) -> tuple[int, int]:
         """Return the number that starts at a byte, unsigned, and the first byte behind it."""
         place = at - self._start
         if not 0 <= place <= len(self._buffer) - VARINT_BYTES:
-            self._start, place = at, 0
-            self._buffer = self.source.read(at, min(_BUFFER_BYTES, self.source.size - at))
+            self._fill(at)
+            place = 0
         value = 0
         for index, byte in enumerate(self._buffer[place : place + min(VARINT_BYTES, end - at)]):
             value |= (byte & 0x7F) << (7 * index)
@@ -111,20 +128,21 @@ class Wire:
         self._texts += length
         if length > MAX_TEXT_BYTES or self._texts > MAX_TEXTS_BYTES:
             raise LimitExceededError(
-                f"a text of {length:,} bytes at byte {field.start}, at most {MAX_TEXT_BYTES:,}, and "
+                f"a text of {length:,} bytes at byte {field.start}; at most {MAX_TEXT_BYTES:,}, and "
                 f"{MAX_TEXTS_BYTES:,} together, are read",
                 where=self.source.name,
             )
+        place = field.start - self._start
+        inside = 0 <= place <= len(self._buffer) - length
+        raw = self._buffer[place : place + length] if inside else self.source.read(field.start, length)
         try:
-            return self._bytes(field.start, length).decode("utf-8")
+            return raw.decode("utf-8")
         except UnicodeDecodeError as error:
             raise self.broken(f"the text at byte {field.start} is not UTF-8") from error
 
-    def _bytes(self, at: int, length: int) -> bytes:
-        place = at - self._start
-        if 0 <= place <= len(self._buffer) - length:
-            return self._buffer[place : place + length]
-        return self.source.read(at, length)
+    def _fill(self, at: int) -> None:
+        self._start = at
+        self._buffer = self.source.read(at, min(_BUFFER_BYTES, self.source.size - at))
 
     def broken(self, what: str) -> UnreadableCheckpointError:
         """Return the error that says what is wrong with this file."""

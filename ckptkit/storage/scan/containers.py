@@ -69,12 +69,33 @@ def _unmarked(look: Look, source: Source, place: str, head: bytes) -> None:
         what = f"is a container ({name}) that is not opened, so nothing in it was looked at"
         problem = NotACheckpointError(what, fix="unpack it and scan what it holds")
         look.add(source, place, name, Facts(problem=problem))
+    elif head.startswith(kinds.ONNX_MARK) and _onnx(look, source, place):
+        return
     elif kinds.ends_as_zip(source):
         what = "does not start as a zip archive, and other programs find one at its end"
         look.add(source, place, kinds.ZIP, Facts(problem=UnreadableCheckpointError(what)))
         _recovered(look, source, place)
     elif found := text_streams(source, place or source.name):
         look.add(source, place, kinds.PICKLE, Facts.of(found))
+
+
+def _onnx(look: Look, source: Source, place: str) -> bool:
+    """Look at all that an ONNX file states, without data beside it; whether it is one."""
+    from ckptkit.storage.onnx import is_onnx, open_onnx
+
+    if not is_onnx(source):
+        return False
+    facts = Facts()
+    try:
+        open_onnx(source)
+        if kinds.ends_as_zip(source) and any(recovered(source)):
+            facts.problem = UnreadableCheckpointError("other programs find a zip archive at its end")
+    except CkptkitError as error:
+        facts.problem = error
+    look.add(source, place, kinds.ONNX, facts)
+    if kinds.ends_as_zip(source):
+        _recovered(look, source, place)
+    return True
 
 
 def _zip(look: Look, source: Source, place: str) -> None:
