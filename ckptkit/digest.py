@@ -9,6 +9,7 @@ from ckptkit.model.source import Source
 from ckptkit.model.tensor import Tensor
 
 _PIECE_BYTES = 4 << 20
+_quoted = json.encoder.encode_basestring
 LEAF, NODE = b"\x00", b"\x01"
 """Domain separation of RFC 6962, section 2.1."""
 
@@ -31,8 +32,8 @@ class Leaf:
 
     def encode(self) -> bytes:
         """Return the canonical JSON (RFC 8785) of `[name, dtype, shape, sha256]`."""
-        fields = [self.name, self.dtype, list(self.shape), self.sha256]
-        return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
+        sizes = ",".join(map(str, self.shape))
+        return f"[{_quoted(self.name)},{_quoted(self.dtype)},[{sizes}],{_quoted(self.sha256)}]".encode()
 
 
 def tensor_sha256(tensor: Tensor) -> str:

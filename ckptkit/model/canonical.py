@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 
 from ckptkit.model.tree import SAFE_INTEGER
 
-_quoted = json.JSONEncoder(ensure_ascii=False).encode
+_quoted = json.encoder.encode_basestring
+_compact = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 _CONSTANTS = {None: "null", True: "true", False: "false"}
 
 
@@ -21,9 +22,28 @@ def canonical(value: object) -> bytes:
             or a string holds a lone surrogate.
         TypeError: `value` is no JSON data.
     """
+    if _is_plain(value):
+        return _compact(value).encode()
     parts: list[str] = []
     _write(value, parts.append)
     return "".join(parts).encode()
+
+
+def _is_plain(value: object) -> bool:
+    """Whether the standard library's encoder, many times as fast, spells `value` as RFC 8785 does.
+
+    That is so without floats, and with keys of ASCII, whose order of code points is that of UTF-16.
+    """
+    match value:
+        case None | bool() | str():
+            return True
+        case int():
+            return abs(value) <= SAFE_INTEGER
+        case list():
+            return all(map(_is_plain, value))
+        case dict():
+            return "".join(value).isascii() and all(map(_is_plain, value.values()))
+    return False
 
 
 def _write(value: object, put: Callable[[str], None]) -> None:

@@ -1,13 +1,13 @@
 """The manifest of a v2 encoding: built from a checkpoint, and its bytes (`spec/manifest.md`)."""
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ckptkit.errors import UnsupportedTensorError
 from ckptkit.model.canonical import canonical
 from ckptkit.model.checkpoint import Checkpoint
+from ckptkit.model.indented import indented
 from ckptkit.model.inert import CodeFact
 from ckptkit.model.tree import to_json
 from ckptkit.version import SPEC_VERSION, __version__
@@ -172,7 +172,7 @@ def render(manifest: Mapping[str, object]) -> bytes:
     Raises:
         UnsupportedTensorError: A name or a text in it is no Unicode.
     """
-    text = json.dumps(manifest, ensure_ascii=False, allow_nan=False, indent=1)
+    text = indented(manifest)
     try:
         return f"{text}\n".encode()
     except UnicodeEncodeError as error:

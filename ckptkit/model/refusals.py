@@ -1,5 +1,7 @@
 """Tensors and names that no bundle can hold, and how each refusal reads."""
 
+import re
+
 from ckptkit.errors import UnsupportedTensorError
 from ckptkit.model.inert import ClassRef, Instance
 
@@ -68,6 +70,9 @@ def refuse(name: str, reason: str) -> UnsupportedTensorError:
     return UnsupportedTensorError(f"tensor {name!r} {reason}; a bundle cannot hold it", fix=fix)
 
 
+_BROKEN = re.compile("[\x00-\x1f\ud800-\udfff]")
+
+
 def check_name(name: str) -> None:
     """Refuse a name that safetensors or JSON cannot hold.
 
@@ -79,7 +84,7 @@ def check_name(name: str) -> None:
         reason = "has an empty name"
     elif name == "__metadata__":
         reason = "has the name that safetensors keeps for itself"
-    elif any(character < " " or "\ud800" <= character <= "\udfff" for character in name):
+    elif _BROKEN.search(name):
         reason = "has a name with control characters or broken Unicode"
     if reason:
         raise UnsupportedTensorError(f"tensor {name!r} {reason}", fix="rename it and save again")

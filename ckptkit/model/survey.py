@@ -55,6 +55,8 @@ _SCHEDULER_KEYS = frozenset(("last_epoch", "_step_count", "_last_lr", "base_lrs"
 _SCALER_KEYS = frozenset(("growth_factor", "backoff_factor", "growth_interval"))
 
 
+_RANDOM = re.compile("rng|random", re.IGNORECASE)
+"""Found in every key that may say of something else than a container that it is a generator's state."""
 _SCALARS = frozenset((bool, int, float, str))
 
 
@@ -103,6 +105,9 @@ def is_training(key: object, value: object) -> bool:
     The words of a key count for containers alone, except that they say of anything that it is the
     state of a random generator.
     """
+    contains = isinstance(value, dict | list | tuple | Instance)
+    if not contains and not (isinstance(key, str) and _RANDOM.search(key)):
+        return False
     if isinstance(value, dict):
         known = (_OPTIMIZER_KEYS, _SCHEDULER_KEYS, _SCALER_KEYS)
         if any(len(keys & value.keys()) > 1 for keys in known):
@@ -110,8 +115,7 @@ def is_training(key: object, value: object) -> bool:
     named = words(key)
     if "rng" in named or {"random", "state"} <= named:
         return True
-    is_container = isinstance(value, dict | list | tuple | Instance) and not is_module(value)
-    return is_container and bool(named & TRAINING_WORDS)
+    return contains and not is_module(value) and bool(named & TRAINING_WORDS)
 
 
 def is_bare_training(root: object) -> bool:
@@ -156,7 +160,7 @@ class Survey:
         return self._known[id(value)]
 
     def _below(self, value: object, depth: int) -> Holds:
-        found = Holds.OTHER if isinstance(value, Instance) else Holds.NOTHING
+        found = added = Holds.OTHER if isinstance(value, Instance) else Holds.NOTHING
         for key, item in children(value):
             if type(item) in _SCALARS:
                 if Holds.OTHER not in found and not is_filler(key, item):
@@ -164,7 +168,10 @@ class Survey:
                 continue
             if is_filler(key, item):
                 continue
-            found |= self.holds(item, depth + 1)
+            held = self.holds(item, depth + 1)
+            if held is not added:  # most items are tensors, like the one before
+                found |= held
+                added = held
             if is_training(key, item):
                 found |= Holds.OTHER | Holds.TRAINING
         return found

@@ -17,7 +17,7 @@ PIECE_BYTES = 4 << 20
 """Upper bound of one piece that `Tensor.pieces` yields."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Storage:
     """A flat run of elements that one or more tensors view.
 
@@ -35,7 +35,7 @@ class Storage:
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Tensor:
     """A view of a storage; reading is put off until bytes are asked for.
 
@@ -145,6 +145,9 @@ class Tensor:
 
     def tobytes(self) -> bytes:
         """Return all logical bytes at once; for tensors known to be small."""
+        start, length = self.run, self.nbytes
+        if start is not None and length:
+            return self.storage.source.read(start, length)
         return b"".join(self.pieces())
 
     def numpy(self) -> "np.ndarray[Any, Any]":

@@ -51,6 +51,8 @@ def canonical(tensors: Mapping[str, Tensor]) -> Canonical:
     rest stays unique, so that `Canonical.source` leads back from each name to exactly one.
     """
     prefix = _common(list(tensors))
+    if not prefix and not any(COMPILED in name for name in tensors):
+        return Canonical(tensors, {name: name for name in tensors}, "")
     names = {name: name[len(prefix) :] for name in tensors}
     inner = {name: _without_compiled(rest) for name, rest in names.items()}
     if len(set(inner.values())) == len(inner):

@@ -237,9 +237,8 @@ class _Storages:
 
     def find(self, pid: object) -> object:
         """Return the storage that a persistent id names."""
-        match pid:
-            case (str(kind), cls, int(number), *rest) if self.suffix:  # a package counts its storages
-                pid = (kind, cls, str(number), *rest)
+        if self.suffix:
+            pid = _with_text_key(pid)
         named = parse_id(pid, self.archive.source.name)
         known = self.found.get(named.key)
         if known:
@@ -275,6 +274,14 @@ class _Storages:
             ),
             "aligned": _alignment(places),
         }
+
+
+def _with_text_key(pid: object) -> object:
+    """Return the persistent id of a package, which counts its storages where other files name them."""
+    match pid:
+        case (str(kind), cls, int(number), *rest):
+            return (kind, cls, str(number), *rest)
+    return pid
 
 
 def _alignment(places: list[int]) -> int:

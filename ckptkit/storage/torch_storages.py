@@ -5,6 +5,7 @@ Source: torch 2.13.0, `torch/serialization.py` (`persistent_id`, `persistent_loa
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ckptkit.errors import CkptkitError, UnreadableCheckpointError
 from ckptkit.model.dtype import DType
@@ -41,8 +42,7 @@ class TorchFile:
     facts: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class StorageId:
+class StorageId(NamedTuple):
     """A persistent id `("storage", class, key, location, numel)`, checked.
 
     Attributes:
@@ -79,10 +79,10 @@ def parse_id(pid: object, where: str, *, parts: int = 5) -> StorageId:
     Raises:
         UnreadableCheckpointError: `pid` is not of exactly that form.
     """
-    match pid:
-        case ("storage", ClassRef() as cls, str(key), str(location), int(numel), *rest) if (
-            len(rest) == parts - 5 and numel >= 0 and not isinstance(numel, bool)
-        ):
+    if type(pid) is tuple and len(pid) == parts and parts in (5, 6):
+        word, cls, key, location, numel, *rest = pid
+        is_text = isinstance(key, str) and isinstance(location, str) and word == "storage"
+        if is_text and isinstance(cls, ClassRef) and type(numel) is int and numel >= 0:
             try:
                 kind, dtype, itemsize = storage_element(cls)
             except KeyError:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Protocol, Self, runtime_checkable
+from typing import Self
 
 from ckptkit.model.source import Source
 from ckptkit.model.tensor import Tensor
@@ -26,14 +26,6 @@ _HERE_BYTES = 64 << 10
 """Tensors up to this size are hashed where they are read: to hand them over costs more."""
 
 Write = Callable[[bytes | memoryview], object]
-
-
-@runtime_checkable
-class Verifiable(Protocol):
-    """A source that knows a checksum of its bytes, such as a zip member."""
-
-    def verify(self) -> None:
-        """Read what has not been read in order yet and raise if the checksum differs."""
 
 
 class Hashing:
@@ -213,5 +205,6 @@ def verify(copies: Iterable[Copy]) -> None:
         source = made.planned.tensor.storage.source
         sources[id(source)] = source
     for source in sources.values():
-        if isinstance(source, Verifiable):
-            source.verify()
+        prove = getattr(source, "verify", None)
+        if prove is not None:
+            prove()

@@ -9,7 +9,8 @@ from ckptkit.storage.pickles.machine import Machine
 from ckptkit.storage.pickles.opcodes_data import Opcode
 
 
-def _mark(m: Machine, at: int) -> int:
+def mark(m: Machine, at: int) -> int:
+    """Begin a new stack above the one there is."""
     m.marks.append(m.stack)
     m.stack = []
     return at
@@ -203,7 +204,7 @@ def _additems(m: Machine, at: int) -> int:
 
 
 STACK_OPCODES: dict[bytes, Opcode] = {
-    b"(": _mark,
+    b"(": mark,
     b"0": _pop,
     b"1": _pop_to_mark,
     b"2": _dup,

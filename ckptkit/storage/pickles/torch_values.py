@@ -26,7 +26,7 @@ STORAGE_NAMES = frozenset(BY_STORAGE) | frozenset(UNSUPPORTED_ITEMSIZE) | {UNTYP
 """Storage classes by name."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class TypedStorage:
     """A storage as a pickle's persistent id describes it.
 
@@ -55,15 +55,15 @@ def storage_element(ref: ClassRef) -> tuple[str, DType | None, int]:
     Raises:
         KeyError: `ref` is no storage class.
     """
-    known = ref.module in ("torch", "torch.cuda", "torch.storage")
-    if known and ref.name in BY_STORAGE:
-        dtype = BY_STORAGE[ref.name]
-        return ref.name, dtype, dtype.itemsize
-    if known and ref.name == UNTYPED:
-        return ref.name, None, 1
-    if not known or ref.name not in UNSUPPORTED_ITEMSIZE:
-        raise KeyError(str(ref))
-    return ref.name, None, UNSUPPORTED_ITEMSIZE[ref.name]
+    if ref.module in ("torch", "torch.cuda", "torch.storage"):
+        dtype = BY_STORAGE.get(ref.name)
+        if dtype is not None:
+            return ref.name, dtype, dtype.itemsize
+        if ref.name == UNTYPED:
+            return ref.name, None, 1
+        if ref.name in UNSUPPORTED_ITEMSIZE:
+            return ref.name, None, UNSUPPORTED_ITEMSIZE[ref.name]
+    raise KeyError(str(ref))
 
 
 def dtype_of(ref: object) -> DType | None:

@@ -68,16 +68,9 @@ class ZipArchive:
             refuse(f"{starts[0]} bytes before the first zip member", source.name)
         members = {}
         for entry, end in zip(entries, starts[1:], strict=True):
+            name, _, _, method, crc, packed, size, start = entry
             offset = data_offset(source, entry, end)
-            members[entry.name] = Member(
-                entry.name,
-                entry.header_offset,
-                offset,
-                entry.compressed_size,
-                entry.size,
-                entry.crc32,
-                entry.method,
-            )
+            members[name] = Member(name, start, offset, packed, size, crc, method)
         return cls(source, MappingProxyType(members))
 
     def source_of(self, name: str) -> Source:

@@ -57,15 +57,19 @@ def _record(data: bytes, at: int, where: str) -> tuple[Entry, int]:
     end = at + CENTRAL.size
     if end > len(data):
         refuse("zip directory holds fewer members than its end record says", where)
-    magic, made, needed, flags, method, _, _, crc, packed, size, *rest = CENTRAL.unpack_from(data, at)
-    name_len, extra_len, comment_len, disk, _, attributes, offset = rest
-    stop = end + name_len + extra_len
+    record = CENTRAL.unpack_from(data, at)
+    magic, made, needed, flags, method, _, _, crc, packed, size, name_len, extra_len, comment_len = record[
+        :13
+    ]
+    disk, _, attributes, offset = record[13:]
+    middle = end + name_len
+    stop = middle + extra_len
     if magic != CENTRAL_MAGIC or stop + comment_len > len(data):
         refuse(f"zip directory is broken at its byte {at}", where)
-    raw = data[end : end + name_len]
+    raw = data[end:middle]
     name = decode(raw, flags, where)
     if extra_len or FULL32 in (packed, size, offset):
-        size, packed, offset = _wide(data[end + name_len : stop], size, packed, offset, f"{where}:{name}")
+        size, packed, offset = _wide(data[middle:stop], size, packed, offset, f"{where}:{name}")
     entry = Entry(name, raw, flags, method, crc, packed, size, offset)
     if comment_len or disk:
         refuse("member has a comment or lies on another disk", f"{where}:{name}")
@@ -73,7 +77,8 @@ def _record(data: bytes, at: int, where: str) -> tuple[Entry, int]:
         refuse(f"member asks for version {needed & 0xFF} of the zip format", f"{where}:{name}")
     if attributes:
         _check_kind(made, attributes, f"{where}:{name}")
-    _check_entry(entry, where)
+    if method or packed != size or not size or flags & ~_KNOWN_FLAGS:
+        _check_entry(entry, where)
     return entry, stop
 
 

@@ -4,8 +4,7 @@ Source: PKWARE APPNOTE 6.3.10, sections 4.3 and 4.5; all integers are little-end
 """
 
 import struct
-from dataclasses import dataclass
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from ckptkit.errors import LimitExceededError, UnreadableCheckpointError
 
@@ -23,6 +22,8 @@ LOCATOR64_MAGIC = b"PK\x06\x07"
 DESCRIPTOR_MAGIC = b"PK\x07\x08"
 
 STORED, DEFLATED = 0, 8
+HAS_DESCRIPTOR = 0x08
+"""The flag that says that sizes and CRC are repeated behind the data."""
 FULL16, FULL32 = 0xFFFF, 0xFFFFFFFF
 """In a 16- or 32-bit field: the value stands in a zip64 record."""
 
@@ -39,8 +40,7 @@ MAX_WHOLE_RATIO = 16
 FREE_WHOLE_BYTES = 4 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One record of the central directory.
 
     Attributes:
@@ -66,7 +66,7 @@ class Entry:
     @property
     def has_descriptor(self) -> bool:
         """Whether sizes and CRC are repeated behind the data."""
-        return bool(self.flags & 0x08)
+        return bool(self.flags & HAS_DESCRIPTOR)
 
 
 def refuse(what: str, where: str) -> NoReturn:

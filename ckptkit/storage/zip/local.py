@@ -4,10 +4,20 @@ import struct
 
 from ckptkit.model.source import Source
 from ckptkit.storage.zip.central import zip64_values
-from ckptkit.storage.zip.layout import DESCRIPTOR_MAGIC, FULL32, LOCAL, LOCAL_MAGIC, Entry, refuse
+from ckptkit.storage.zip.layout import (
+    DESCRIPTOR_MAGIC,
+    FULL32,
+    HAS_DESCRIPTOR,
+    LOCAL,
+    LOCAL_MAGIC,
+    Entry,
+    refuse,
+)
 
 _AHEAD_BYTES = 512
-"""Read with a local header, so that one read is enough for a small member."""
+"""Read with a local header, so that one read is enough for a short extra field."""
+_SMALL_BYTES = 8 << 10
+"""A member of up to so many bytes is read whole: a second read, for what is behind it, would cost more."""
 _DESCRIPTORS = {form.size: form for form in map(struct.Struct, ("<LLL", "<4sLLL", "<LQQ", "<4sLQQ"))}
 """Forms of the data descriptor by length: with or without signature, 32- or 64-bit sizes."""
 
@@ -27,32 +37,31 @@ def data_offset(source: Source, entry: Entry, end: int) -> int:
         UnreadableCheckpointError: Header and directory disagree, members overlap, or there are
             bytes that belong to nothing.
     """
-    where = f"{source.name}:{entry.name}"
-    overhead = end - entry.header_offset - entry.compressed_size
-    fixed = LOCAL.size + len(entry.raw_name)
+    name, raw_name, known_flags, known_method, crc32, compressed, full, at = entry
+    where = f"{source.name}:{name}"
+    fixed = LOCAL.size + len(raw_name)
+    whole = end - at
+    overhead = whole - compressed
     if overhead < fixed:
         refuse("member overlaps what follows it", where)
-    head = source.read(entry.header_offset, min(end - entry.header_offset, fixed + _AHEAD_BYTES))
+    head = source.read(at, whole if whole <= _SMALL_BYTES else min(whole, fixed + _AHEAD_BYTES))
     magic, _, flags, method, _, _, crc, packed, size, name_len, extra_len = LOCAL.unpack_from(head)
     if magic != LOCAL_MAGIC:
-        refuse(f"no local header at byte {entry.header_offset}", where)
-    if head[LOCAL.size : fixed] != entry.raw_name or name_len != len(entry.raw_name):
+        refuse(f"no local header at byte {at}", where)
+    if name_len != len(raw_name) or head[LOCAL.size : fixed] != raw_name:
         refuse("local header has another name than the directory", where)
-    if (flags, method) != (entry.flags, entry.method):
+    if flags != known_flags or method != known_method:
         refuse("local header has other flags or another method than the directory", where)
     rest = overhead - fixed - extra_len
     if rest < 0:
         refuse("member overlaps what follows it", where)
-    if extra_len:
-        extra = _part(source, entry, head, fixed, extra_len)
-        wide = zip64_values(extra, where)
-    else:
-        wide = None
-    _check_sizes(entry, (crc, packed, size), wide, where)
-    if rest or entry.has_descriptor:
-        gap = _part(source, entry, head, fixed + extra_len + entry.compressed_size, min(rest, 25))
+    wide = zip64_values(_part(source, entry, head, fixed, extra_len), where) if extra_len else None
+    if wide is not None or crc != crc32 or packed != compressed or size != full:
+        _check_sizes(entry, (crc, packed, size), wide, where)
+    if rest or flags & HAS_DESCRIPTOR:
+        gap = _part(source, entry, head, fixed + extra_len + compressed, min(rest, 25))
         _check_gap(entry, gap, rest, where)
-    start: int = entry.header_offset + fixed + extra_len
+    start: int = at + fixed + extra_len
     return start
 
 
@@ -65,8 +74,6 @@ def _part(source: Source, entry: Entry, head: bytes, at: int, length: int) -> by
 
 def _check_sizes(entry: Entry, found: tuple[int, int, int], wide: tuple[int, ...] | None, where: str) -> None:
     """Compare CRC and sizes; with a descriptor they may be zero."""
-    if wide is None and found == (entry.crc32, entry.compressed_size, entry.size):
-        return
     crc, packed, size = found
     unset = (0,) if entry.has_descriptor else ()
     if wide is not None:
@@ -90,8 +97,8 @@ def _check_gap(entry: Entry, gap: bytes, length: int, where: str) -> None:
     form = _DESCRIPTORS.get(length) if entry.has_descriptor else None
     if form is None:
         refuse(f"{length} bytes behind the member belong to nothing", where)
-    *magic, crc, packed, size = form.unpack(gap)
-    if magic and magic != [DESCRIPTOR_MAGIC]:
+    found = form.unpack(gap)
+    if len(found) > 3 and found[0] != DESCRIPTOR_MAGIC:
         refuse("data descriptor has no signature", where)
-    if (crc, packed, size) != (entry.crc32, entry.compressed_size, entry.size):
+    if found[-3:] != (entry.crc32, entry.compressed_size, entry.size):
         refuse("data descriptor has another size or CRC than the directory", where)

@@ -2,9 +2,9 @@
 
 import threading
 import zlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from ckptkit.model.source import Mapped, Source
+from ckptkit.model.source import Mapped, Source, mapped, read_into
 from ckptkit.storage.source import Window, check_range
 from ckptkit.storage.zip.layout import refuse
 
@@ -14,8 +14,7 @@ _MARKS = 64
 """Most places from which inflating can start again; each holds about 40 KB."""
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """One file of an archive.
 
     Attributes:
@@ -47,29 +46,37 @@ class StoredSource:
         crc32: What the archive states; no promise until `verify` has returned.
     """
 
-    __slots__ = ("_crc", "_lock", "_passed", "_window", "crc32", "name", "size")
+    __slots__ = ("_archive", "_crc", "_lock", "_member", "_passed", "crc32", "size")
 
     def __init__(self, archive: Source, member: Member) -> None:
-        self.name = f"{archive.name}:{member.name}"
-        self._window = Window(archive, member.offset, member.size, self.name)
-        self.size = member.size
-        self.crc32, self._crc, self._passed = member.crc32, 0, 0
+        # Archives have tens of thousands of these: what few are asked for is made when it is.
+        self._archive, self._member = archive, member
+        self.size, self.crc32 = member.size, member.crc32
+        self._crc = self._passed = 0
         self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """The archive's name and the member's."""
+        return f"{self._archive.name}:{self._member.name}"
 
     def read(self, offset: int, length: int) -> bytes:
         """Return exactly `length` bytes at `offset`; see `model.source.Source`."""
-        data = self._window.read(offset, length)
+        check_range(self, offset, length)
+        data = self._archive.read(self._member.offset + offset, length)
         self._count(offset, data)
         return data
 
     def readinto(self, offset: int, buffer: memoryview) -> None:
         """Fill `buffer` with the bytes at `offset`; see `model.source.read_into`."""
-        self._window.readinto(offset, buffer)
+        check_range(self, offset, len(buffer))
+        read_into(self._archive, self._member.offset + offset, buffer)
         self._count(offset, buffer)
 
     def mapped(self, offset: int, length: int, writable: bool) -> Mapped | None:
         """Map the bytes at `offset`, which compares nothing; see `model.source.mapped`."""
-        return self._window.mapped(offset, length, writable)
+        check_range(self, offset, length)
+        return mapped(self._archive, self._member.offset + offset, length, writable=writable)
 
     def _count(self, offset: int, data: bytes | memoryview) -> None:
         """Go on computing the CRC where `data` is what comes next."""

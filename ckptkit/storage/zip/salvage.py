@@ -17,6 +17,7 @@ from ckptkit.storage.zip.layout import (
     DEFLATED,
     DESCRIPTOR_MAGIC,
     FULL32,
+    HAS_DESCRIPTOR,
     LOCAL,
     LOCAL_MAGIC,
     MAX_MEMBERS,
@@ -26,7 +27,6 @@ from ckptkit.storage.zip.members import Member
 from ckptkit.storage.zip.names import decode
 
 _PIECE_BYTES = 4 << 20
-_HAS_DESCRIPTOR = 0x08
 _ENCRYPTED = 0x01
 _DESCRIPTORS = (struct.Struct("<4sLLL"), struct.Struct("<4sLQQ"))
 
@@ -78,7 +78,7 @@ def _local(source: Source, at: int) -> Local | None:
     if wide is not None and len(wide) >= 2 and FULL32 in (packed, size):
         size, packed = wide[:2]
     end = start + packed
-    if flags & _HAS_DESCRIPTOR:
+    if flags & HAS_DESCRIPTOR:
         found = _descriptor(source, start)
         if found is None:
             return None
