@@ -25,6 +25,7 @@ SPEC = {
     "LEV": "levels.md",
     "LIM": "limits.md",
     "MAN": "manifest.md",
+    "ONX": "legacy/onnx.md",
     "PKL": "legacy/pickles.md",
     "SB3": "legacy/sb3-zip.md",
     "SNK": "legacy/rl-snake.md",

@@ -101,6 +101,9 @@ RULES = (
             "DEP-003",
             "DEP-004",
             "LEG-001",
+            "ONX-001",
+            "ONX-002",
+            "ONX-003",
             "PKL-002",
             "PKL-004",
             "SB3-001",
@@ -170,7 +173,7 @@ RULES = (
         "Dequantize or densify the tensor (`tensor.dequantize()`, `tensor.to_dense()`) where it was "
         "saved, and "
         "save it again.",
-        musts=("LEV-005",),
+        musts=("LEV-005", "ONX-005"),
     ),
     Rule(
         "CK105",
@@ -184,6 +187,7 @@ RULES = (
         musts=(
             "CKD-001",
             "LEG-002",
+            "ONX-004",
             "TOR-001",
             "VER-003",
         ),

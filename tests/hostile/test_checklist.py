@@ -29,7 +29,10 @@ CHECKLIST = {
         duplicate tensor; leading space; unknown fields; list-form info; trailing bytes; `__metadata__: null`;
         names; BOOL not 0/1; holes; overlap; overflow shapes; header > limit; BOM; float or negative offsets
     """,
-    "onnx": "external data by `..`; absolute path; symlink; hardlink; offset/length",
+    "onnx": """
+        external data by `..`; absolute path; symlink; hardlink; offset/length; two readings; protobuf bombs;
+        dims, types and numbers; subgraphs and sparse; custom operators
+    """,
     "manifest": """
         digests wrong; missing file; extra file; path escape; case-colliding paths; symlink;
         tensors that overlap; alias loops; huge numbers; unknown critical extension; version from the future
