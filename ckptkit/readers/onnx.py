@@ -99,12 +99,14 @@ def _config(file: "OnnxFile") -> Iterator[tuple[str, object]]:
     yield from file.texts.items()
     if file.model_version:
         yield "model_version", file.model_version
-    yield "graph", file.graph
-    yield "inputs", [dict(value) for value in file.inputs]
-    yield "outputs", [dict(value) for value in file.outputs]
-    yield "operators", {_shown(operator): count for operator, count in sorted(file.operators.items())}
-    if file.functions:
-        yield "functions", sorted(map(_shown, file.functions))
+    found: dict[str, object] = {
+        "graph": file.graph,
+        "inputs": [dict(value) for value in file.inputs],
+        "outputs": [dict(value) for value in file.outputs],
+        "operators": {_shown(operator): count for operator, count in sorted(file.operators.items())},
+        "functions": sorted(map(_shown, file.functions)),
+    }
+    yield from ((name, value) for name, value in found.items() if value)
 
 
 def _shown(operator: "Operator") -> str:
@@ -115,12 +117,12 @@ def _shown(operator: "Operator") -> str:
 def _dropped(file: "OnnxFile", constants: list[str]) -> Iterator[Dropped]:
     if file.operators:
         nodes = sum(file.operators.values())
-        held = f" with {file.constants} tensors in their attributes" if file.constants else ""
-        yield Dropped("graph.node", f"{nodes} nodes{held}: a bundle has a graph of its own, or none")
+        held = f", {file.constants} tensors in their attributes" if file.constants else ""
+        yield Dropped("graph.node", f"a bundle has a graph of its own, or none; nodes: {nodes}{held}")
     for one in file.inner:
         yield Dropped(f"{one.place}:{one.name}", "initializer of an inner graph")
     if file.inners > len(file.inner):
-        yield Dropped("graph.node", f"{file.inners - len(file.inner)} initializers of inner graphs more")
+        yield Dropped("graph.node", f"initializers of inner graphs, more: {file.inners - len(file.inner)}")
     if constants:
         more = f" and {len(constants) - NAMED} more" if len(constants) > NAMED else ""
         named = ", ".join(constants[:NAMED])
@@ -130,7 +132,7 @@ def _dropped(file: "OnnxFile", constants: list[str]) -> Iterator[Dropped]:
 def _renamed(tensors: Mapping[str, Tensor], renamed: list[str]) -> Iterator[Note]:
     if renamed:
         what = (
-            f"{len(renamed)} of {len(tensors)} tensors are not as the network had them: an exporter made up "
+            f"of {len(tensors)} tensors {len(renamed)} are not as the network had them: an exporter made up "
             "names, or transposed or joined what they were; which parameters they are is not known"
         )
         yield Note("renamed-tensors", what, renamed[0])
@@ -139,12 +141,14 @@ def _renamed(tensors: Mapping[str, Tensor], renamed: list[str]) -> Iterator[Note
 def _left(file: "OnnxFile") -> Iterator[Note]:
     """Yield what was not read."""
     if file.inners:
-        what = f"{file.inners} initializers of inner graphs (bodies of If, Loop, Scan, training) are not read"
+        what = (
+            f"initializers of inner graphs (bodies of If, Loop, Scan, training) are not read: {file.inners}"
+        )
         yield Note("unread", what, file.inner[0].place if file.inner else "")
     if file.largest is not None and file.largest.numel >= LARGE:
         one = file.largest
         what = (
-            f"{file.constants} tensors in attributes of nodes are part of the graph and not read, "
+            f"tensors in attributes of nodes are part of the graph and not read: {file.constants}, "
             f"the largest {one.dtype} {list(one.shape)}"
         )
         yield Note("unread", what, one.place)

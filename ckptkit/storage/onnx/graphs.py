@@ -1,7 +1,7 @@
 """The graphs of an ONNX file: initializers of the outer one, and what else holds tensors or names code."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from dataclasses import dataclass, field
 
 from ckptkit.errors import LimitExceededError
@@ -17,8 +17,8 @@ from ckptkit.storage.onnx.wire import Field, signed
 
 MAX_DEPTH = 32
 """Most graphs inside each other: bodies of If, Loop and Scan."""
-MAX_OPERATORS = 10_000
-"""Most different operators, and most inputs and outputs, of one file."""
+MAX_PARTS = 10_000
+"""Most different operators, functions, and inputs or outputs of one file, and most parts of one node."""
 LISTED = 64
 """So many tensors of inner graphs are named; the rest is counted."""
 DEFAULT_DOMAINS = ("", "ai.onnx")
@@ -140,6 +140,7 @@ class Graphs:
             elif name == "attribute":
                 self._attribute(one, "function", 0)
         self.functions.add((domain_of(stated["domain"]), stated["name"]))
+        self._bound(self.functions, "functions")
 
     def _node(self, found: Field, depth: int) -> None:
         stated, inputs, attributes = {"domain": "", "op_type": "", "name": ""}, [], []
@@ -148,14 +149,13 @@ class Graphs:
                 stated[name] = self.walk.wire.text(one)
             elif name == "input":
                 inputs.append(self.walk.wire.text(one))
+                self._bound(inputs, "inputs of a node")
             elif name == "attribute":
                 attributes.append(one)
+                self._bound(attributes, "attributes of a node")
         domain, kind = domain_of(stated["domain"]), stated["op_type"]
         self.operators[domain, kind] += 1
-        if len(self.operators) > MAX_OPERATORS:
-            raise LimitExceededError(
-                f"names more than {MAX_OPERATORS:,} operators", where=self.walk.wire.source.name
-            )
+        self._bound(self.operators, "different operators")
         flags = dict(self._attribute(one, stated["name"] or kind, depth) for one in attributes)
         self.uses.add("" if domain else kind, inputs, transposed=bool(flags.get("transB")))
 
@@ -169,6 +169,7 @@ class Graphs:
                 number = one.value
             elif name in ("g", "graphs"):
                 graphs.append(one)
+                self._bound(graphs, "graphs of a node")
             else:
                 self._held(name, one, node)
         for one in graphs:
@@ -233,10 +234,11 @@ class Graphs:
         if name in into:
             raise self.walk.wire.broken(f"two inputs, or outputs, are called {name!r}")
         into[name] = {"name": name, **(self._type(kind) if kind is not None else {})}
-        if len(into) > MAX_OPERATORS:
-            raise LimitExceededError(
-                f"has more than {MAX_OPERATORS:,} inputs or outputs", where=self.walk.wire.source.name
-            )
+        self._bound(into, "inputs or outputs")
+
+    def _bound(self, held: Sized, what: str) -> None:
+        if len(held) > MAX_PARTS:
+            raise LimitExceededError(f"has more than {MAX_PARTS:,} {what}", where=self.walk.wire.source.name)
 
     def _type(self, found: Field) -> dict[str, object]:
         parts = dict(self.walk.of(messages.TYPE, found.start, found.end))

@@ -17,6 +17,8 @@ WIRES = {
     "uint64_data": VARINT,
 }
 """Wire types of the fields that hold numbers one by one."""
+MAX_ENTRIES = 64
+"""Most that a tensor states of data outside; ONNX has five things to say."""
 MAX_RUNS = 1024
 """Most runs that the numbers of one tensor stand in; a writer makes one."""
 
@@ -102,6 +104,9 @@ class Stated:
     def _entry(self, walk: Walk, found: Field) -> None:
         entry = {name: walk.wire.text(one) for name, one in walk.of(ENTRY, found.start, found.end)}
         key = entry.get("key", "")
+        if len(self.external) == MAX_ENTRIES:
+            what = f"tensor {self.name!r} states more than {MAX_ENTRIES} things of its data"
+            raise LimitExceededError(what, where=walk.wire.source.name)
         if key in self.external:
             raise walk.wire.broken(f"tensor {self.name!r} states the {key} of its data twice")
         self.external[key] = entry.get("value", "")

@@ -8,6 +8,8 @@ from ckptkit.storage.onnx.messages import PASSED, Kind, Message
 from ckptkit.storage.onnx.values import ANY, Run, count_fixed, count_varints
 from ckptkit.storage.onnx.wire import LENGTH, VARINT, Field, Wire
 
+MAX_UNKNOWN = 64
+"""So many unknown fields are named."""
 MAX_DEPTH = 64
 """Most of these inside each other: types of types."""
 
@@ -71,4 +73,5 @@ class Walk:
         what = f"field {found.number} of the {message.name} at byte {start}"
         if message.closed:
             raise self.wire.broken(f"{what} is in no version of ONNX that is known")
-        self.unknown.setdefault(f"field {found.number} of a {message.name}")
+        if len(self.unknown) < MAX_UNKNOWN:
+            self.unknown.setdefault(f"field {found.number} of a {message.name}")

@@ -11,7 +11,7 @@ from ckptkit.model.source import Source
 
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 """Wire types; 3 and 4, groups, are in no message of ONNX."""
-MAX_FIELDS = 2_000_000
+MAX_FIELDS = 1_000_000
 """Fields of all messages that are walked through; a node of a network has about twenty."""
 MAX_TEXT_BYTES = 1 << 20
 MAX_TEXTS_BYTES = 16 << 20
