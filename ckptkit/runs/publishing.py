@@ -4,24 +4,32 @@ import hashlib
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from ckptkit import schema
 from ckptkit.api.converting import convert
 from ckptkit.api.reading import PathLike, read
-from ckptkit.errors import IntegrityError, NotACheckpointError, UnreadableCheckpointError, UsageError
+from ckptkit.errors import (
+    CkptkitError,
+    IntegrityError,
+    NotACheckpointError,
+    UnreadableCheckpointError,
+    UsageError,
+)
 from ckptkit.model.canonical import canonical
 from ckptkit.model.metrics import metrics
 from ckptkit.model.results import Receipt
 from ckptkit.model.runs import Artifact, Integrity, Skipped
 from ckptkit.model.systems import step, system
 from ckptkit.storage import artifact_index
+from ckptkit.storage.atomic import outcome
 from ckptkit.storage.locks import exclusive
 from ckptkit.storage.removing import discard
 from ckptkit.storage.source import FileSource
+from ckptkit.storage.swap import made_folders
 from ckptkit.training.latest import why_invalid
 
 WORD = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}", re.ASCII)
@@ -64,10 +72,7 @@ def publish(  # noqa: PLR0913 - one parameter an option of the command
     _refuse_words((name, *words))
     said = _facts(source, metadata or {})
     root = Path(registry)
-    with ExitStack() as stack:
-        if not root.is_dir():
-            root.mkdir(parents=True, exist_ok=True)
-        stack.enter_context(exclusive(root))
+    with outcome(root), made_folders(root / name), exclusive(root):
         known = list(artifacts(root))
         versions = [one.version for one in known if one.name == name]
         version = max(versions, default=0) + 1
@@ -81,15 +86,31 @@ def publish(  # noqa: PLR0913 - one parameter an option of the command
             input_shape=input_shape,
             assume=assume,
         )
-        made = _artifact(name, version, path, receipt, root, said)
-        same = next((one for one in known if _is_same(one, made)), None)
-        if same is not None:
-            discard(root / path)
-            made = same
-        named = replace(made, aliases=tuple(dict.fromkeys((*made.aliases, *words))))
-        others = [_without(one, words if one.name == name else ()) for one in known if one is not same]
-        artifact_index.save(root, [*others, named])
+        with _gone_unless_listed(root, path):
+            made = _artifact(name, version, path, receipt, root, said)
+            same = next((one for one in known if _is_same(one, made)), None)
+            named = same or made
+            named = replace(named, aliases=tuple(dict.fromkeys((*named.aliases, *words))))
+            others = [_without(one, words if one.name == name else ()) for one in known if one is not same]
+            artifact_index.save(root, [*others, named])
     return replace(named, new=same is None)
+
+
+@contextmanager
+def _gone_unless_listed(root: Path, path: str) -> Iterator[None]:
+    """Remove a bundle again that the index does not list when the block ends, with or without an error."""
+
+    def remove() -> None:
+        if path not in {one.path for one in artifacts(root)}:
+            discard(root / path)
+
+    try:
+        yield
+    except BaseException:
+        with suppress(CkptkitError):  # else the next version takes its place
+            remove()
+        raise
+    remove()
 
 
 def artifacts(registry: PathLike) -> tuple[Artifact, ...]:

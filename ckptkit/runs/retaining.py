@@ -13,6 +13,7 @@ from ckptkit.model.metrics import named
 from ckptkit.model.progress import step_in_name
 from ckptkit.model.runs import Retained, Retention
 from ckptkit.runs.selecting import by_training
+from ckptkit.storage.atomic import clear_leftovers
 from ckptkit.storage.removing import discard
 from ckptkit.storage.replacing import is_own
 from ckptkit.training.latest import why_invalid
@@ -90,6 +91,8 @@ def prune(  # noqa: PLR0913 - one parameter an option of the command
     if not dry_run:
         for file in done.removed:
             discard(file.path)
+        for folder in {file.path.parent for file in files}:
+            clear_leftovers(folder)
     return done
 
 

@@ -252,15 +252,17 @@ def _locked(target: Path, directory: bool) -> tuple[Path, Lock]:
 
 
 def clear_leftovers(folder: Path) -> None:
-    """Clear away what runs that died left in `folder`; what a living run holds stays."""
+    """Clear away what runs that died left in `folder`; what a living run holds, or cannot go, stays."""
     for path in folder.glob(f".*{SUFFIX}"):
         lock = Lock(path)
-        if lock.held:
-            remove(path)
+        with suppress(OSError):
+            if lock.held:
+                remove(path)
         lock.release()
     for path in folder.glob(f".*{SET}"):
         together.carry_on(path)
     for path in folder.glob(f".*{ASIDE}"):
-        done = settle(path)
-        if done:
-            remove(done)
+        with suppress(OSError):
+            done = settle(path)
+            if done:
+                remove(done)

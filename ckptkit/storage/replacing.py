@@ -42,15 +42,19 @@ def new_of(source: Path) -> Path:
 
 @contextmanager
 def waiting(source: Path) -> Iterator[Path]:
-    """Give the path for a bundle that shall replace `source`; what stands there at the end goes."""
+    """Give the path for a file that shall replace `source`; what stands there at the end goes.
+
+    Raises:
+        WriteError: The system refuses; `source` is as it was.
+    """
     new = new_of(source)
     with outcome(source):
         remove(new)
-    try:
-        yield new
-    finally:
-        with suppress(OSError):
-            remove(new)
+        try:
+            yield new
+        finally:
+            with suppress(OSError):
+                remove(new)
 
 
 def take_place(source: Path, new: Path, *, backup: bool) -> None:

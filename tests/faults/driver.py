@@ -22,6 +22,7 @@ from ckptkit.errors import CkptkitError
 from ckptkit.storage.atomic import new_file
 from ckptkit.storage.replacing import BACKUP
 from tests.faults.layer import INTERRUPT, KILL, Faults, injected
+from tests.faults.upkeep import UPKEEP
 from tests.faults.writers import WRITERS, Writer
 
 FAULTS = {
@@ -58,7 +59,7 @@ def state(folder: Path) -> State:
 
 def shown(found: State) -> State:
     """Return what is not a leftover."""
-    return {name: what for name, what in found.items() if not name.startswith(".")}
+    return {name: what for name, what in found.items() if not name.startswith(".") and "/." not in name}
 
 
 def forked(act: Callable[[], object]) -> int:
@@ -143,10 +144,14 @@ class Driver:
         wrong = [] if self.allowed(now, before, after) else self.unfinished(status, now, before, after)
         if status == DONE and now != after:
             wrong.append("said to be done, and is not")
-        if status == NOTHING_WRITTEN and now == after and not self.writer.moves:
+        if status == NOTHING_WRITTEN and now == after and before != after and not self.writer.moves:
             wrong.append(f"said that {NOTHING}, and it was")
         if status == CRASHED or (status < 0 and (name, status) != ("kill", -signal.SIGKILL)):
             wrong.append(f"ended with status {status}")
+        try:
+            self.writer.check(self.root)
+        except (AssertionError, CkptkitError) as error:
+            wrong.append(f"does not hold: {error}")
         return wrong + self.next_run(before, after)
 
     def allowed(self, now: State, before: State, after: State) -> bool:
@@ -155,6 +160,7 @@ class Driver:
             return now in (before, after)
         lost = [name for name, what in before.items() if what not in now.values()]
         kept = not lost or not any(name.endswith(BACKUP) for name in after)
+        kept = kept and all(now.get(name) == what for name, what in before.items() if after.get(name) == what)
         strange = set(now.values()) - {*before.values(), *after.values()}
         return kept and not strange and bool(now)
 
@@ -176,13 +182,14 @@ class Driver:
         def act() -> None:
             if self.writer.moves:
                 self.writer.write(self.root)
+                return
             with new_file(self.root / OTHER, force=True) as output:
                 output.write(b"")
 
         if forked(act) != DONE:
             return ["the next run fails"]
         now = dict(state(self.root))
-        now.pop(OTHER)
+        now.pop(OTHER, None)
         right = now == after if self.writer.moves else now in (before, after)
         return [] if right else [f"the next run leaves {difference(now, before, after)}"]
 
@@ -199,7 +206,7 @@ def difference(now: State, before: State, after: State) -> str:
 def main(folder: str, writer: str, *names: str) -> None:
     """Drive one writer; print what was seen."""
     work = Path(folder)
-    chosen = WRITERS[writer]
+    chosen = (WRITERS | UPKEEP)[writer]
     if chosen.needs_torch:
         importlib.import_module("torch").set_num_threads(1)
     for module in {"onnxruntime", *([] if chosen.needs_torch else ["torch"])}:

@@ -39,6 +39,7 @@ class Faults:
         fault: An error number, KILL or INTERRUPT.
         lasting: Whether every later call that can meet this error meets it too.
         calls: Names of all calls so far.
+        through: Modules of ckptkit that any of them came from, directly or not.
     """
 
     root: Path
@@ -46,11 +47,13 @@ class Faults:
     fault: int = KILL
     lasting: bool = False
     calls: list[str] = field(default_factory=list)
+    through: set[str] = field(default_factory=set)
 
     def meets(self, call: str) -> bool:
         """Count a call; whether it goes wrong. Does not return where the process is to be killed."""
         number = len(self.calls)
         self.calls.append(call)
+        self.through |= _modules()
         if number == self.at or (self.lasting and number > self.at):
             if self.fault == KILL:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -68,6 +71,15 @@ class Faults:
     def refuse(self, path: object = None) -> None:
         """Raise what the system raises."""
         raise OSError(self.fault, os.strerror(self.fault), path)
+
+
+def _modules() -> set[str]:
+    """Return the modules of ckptkit that are being run."""
+    frame, found = sys._getframe(), set()
+    while frame is not None:
+        found.add(str(frame.f_globals.get("__name__", "")))
+        frame = frame.f_back  # type: ignore[assignment]
+    return {name for name in found if name.partition(".")[0] == "ckptkit"}
 
 
 _active: list[Faults] = []

@@ -33,7 +33,9 @@ class Writer:
     Attributes:
         write: What is called with the folder.
         prepare: Puts what is read, and the old state, into the folder.
-        moves: Whether the source itself goes elsewhere: any file may then be that of before or after.
+        moves: Whether it takes several steps that the same command finishes: any file may then be that of
+            before or after, if it is no other in either.
+        check: Raises where what must hold at every moment does not.
         together: Whether it puts several files beside each other: one that is killed may leave a mix, which
             is said of the checkpoint of that name, until the next run.
         needs_torch: Whether it imports torch.
@@ -42,6 +44,7 @@ class Writer:
     write: Callable[[Path], object]
     prepare: Callable[[Path], None]
     moves: bool = False
+    check: Callable[[Path], None] = lambda _: None
     together: str = ""
     needs_torch: bool = False
 
