@@ -424,7 +424,8 @@ def test_damaged_weights_of_a_legacy_file_are_refused(tmp_path: Path) -> None:
     _, path = saved(Agent("PPO", arguments=SMALL), tmp_path)
     write(path, members(path))  # stored, so that a changed byte is a changed weight
     data = path.read_bytes()
-    at = data.index(members(path)["policy.pth"]) + 2000
+    weights = max((tensor.tobytes() for tensor in ckptkit.read(path).tensors.values()), key=len)
+    at = data.index(weights) + len(weights) // 2
     path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
     with pytest.raises(errors.CkptkitError, match=r"CRC|checksum|crc"):
         ckptkit.load(path)

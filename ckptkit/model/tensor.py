@@ -153,18 +153,19 @@ class Tensor:
     def numpy(self) -> "np.ndarray[Any, Any]":
         """Return the elements as a read-only array; bfloat16 and float8 come as raw unsigned integers.
 
-        Its memory is the file's own pages, mapped for this tensor alone, where the bytes lie in a regular
-        file as an array needs them: one run, little-endian, aligned, not compressed. Else it is a copy. A zip
-        member is compared with its CRC first, unless this is a part of it; digests are not looked at. The
-        file must not be cut short or overwritten while the array lives: the system ends a process that
-        touches a page which is no more.
+        Its memory is the file's own pages, mapped for this tensor alone and with its strides, where the bytes
+        lie in a regular file as an array needs them: little-endian, aligned, not compressed. Else it is a
+        copy. A zip member is compared with its CRC first, unless this is a part of it; digests are not looked
+        at. The file must not be cut short or overwritten while the array lives: the system ends a process
+        that touches a page which is no more.
         `array` copies always.
 
         Returns:
             Array of `shape`. Types that numpy lacks (BF16, F8_*) come as `u2`/`u1` bit patterns.
 
         Raises:
-            UnreadableCheckpointError: The bytes are not there, or are not those that were stored.
+            UnreadableCheckpointError: The bytes are not there, or are not those that were stored, or the file
+                was written to since it was opened.
         """
         from ckptkit.model.views import as_numpy
 
@@ -174,10 +175,10 @@ class Tensor:
         """Return the elements as a tensor of torch, of any type, bfloat16 and float8 among them.
 
         Memory and its rules are those of `numpy`, except that it may be written: what is written stays in
-        this process, and the file as it is.
+        this process, and the file as it is. One with two elements in one place is a copy without that.
 
         Raises:
-            UnreadableCheckpointError: The bytes are not there, or are not those that were stored.
+            UnreadableCheckpointError: As for `numpy`.
             UnsupportedTensorError: This release of torch has no such element type.
         """
         from ckptkit.model.views import as_torch

@@ -20,36 +20,59 @@ Index = int | slice | EllipsisType | tuple["int | slice | EllipsisType", ...]
 
 
 def buffer(tensor: Tensor, *, writable: bool) -> memoryview | None:
-    """Return the logical bytes as mapped pages; None where they do not lie in a file as they are needed.
+    """Return the bytes from the first element to the last as mapped pages; None where that cannot be.
 
-    They do where they are one run of a stored (not compressed) part of a regular file, little-endian, at an
-    address that is a multiple of the element. A tensor that is a whole zip member is compared with its CRC
-    first; of a part, only the part is touched.
+    It can where they lie stored (not compressed) in a regular file, little-endian, at an address that is a
+    multiple of the element, and, where they may be written, no two elements in one place. A tensor that is a
+    whole zip member is compared with its CRC first; of a part, only the part is touched.
 
     Args:
-        tensor: Which.
+        tensor: Which, with any strides.
         writable: Whether the pages may be written; what is written stays in this process.
+
+    Raises:
+        UnreadableCheckpointError: The bytes are not there, or the file was written to since it was opened.
     """
-    word, start = tensor.dtype.word, tensor.offset * tensor.dtype.itemsize
-    if not tensor.numel or not tensor.is_contiguous or (tensor.storage.big_endian and word > 1):
+    if not tensor.numel:
         return None
-    source = tensor.storage.source
-    found = mapped(source, start, tensor.nbytes, writable=writable)
-    if found is None or found.address % word:
+    source, word, length = tensor.storage.source, tensor.dtype.word, _span(tensor) * tensor.dtype.itemsize
+    found = mapped(source, tensor.offset * tensor.dtype.itemsize, length, writable=writable)
+    if found is None or found.address % word or (tensor.storage.big_endian and word > 1):
+        return None
+    if writable and _overlaps(tensor):
         return None
     verify = getattr(source, "verify", None)
-    if verify is not None and tensor.nbytes == source.size:
+    if verify is not None and length == source.size:
         verify()
     return found.pages
+
+
+def _span(tensor: Tensor) -> int:
+    """Return the number of elements from the first to the last, with those between that are not its own."""
+    return sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.strides, strict=True)) + 1
+
+
+def _overlaps(tensor: Tensor) -> bool:
+    """Whether two elements may lie in one place, as those of an expanded tensor do."""
+    reach = 0
+    for stride, size in sorted(zip(tensor.strides, tensor.shape, strict=True)):
+        if size > 1:
+            if stride <= reach:
+                return True
+            reach += (size - 1) * stride
+    return False
 
 
 def as_numpy(tensor: Tensor) -> "np.ndarray[Any, Any]":
     """Return a read-only array; see `Tensor.numpy`."""
     import numpy as np
 
+    dtype = np.dtype(NUMPY[tensor.dtype.name])
     found = buffer(tensor, writable=False)
-    data = tensor.tobytes() if found is None else found
-    return np.frombuffer(data, NUMPY[tensor.dtype.name]).reshape(tensor.shape)
+    if found is None or tensor.is_contiguous:
+        data = tensor.tobytes() if found is None else found
+        return np.frombuffer(data, dtype).reshape(tensor.shape)
+    return np.ndarray(tensor.shape, dtype, found, 0, [stride * dtype.itemsize for stride in tensor.strides])
 
 
 def as_torch(tensor: Tensor) -> "torch.Tensor":
@@ -61,10 +84,11 @@ def as_torch(tensor: Tensor) -> "torch.Tensor":
         raise UnsupportedTensorError(f"torch {torch.__version__} has no {tensor.dtype.torch}")
     if not tensor.numel:
         return torch.empty(tensor.shape, dtype=dtype)
-    data: memoryview | bytearray | None = buffer(tensor, writable=True)
-    if data is None:
-        data = bytearray(tensor.tobytes())
-    return torch.frombuffer(data, dtype=dtype).reshape(tensor.shape)
+    found = buffer(tensor, writable=True)
+    if found is None or tensor.is_contiguous:
+        data = bytearray(tensor.tobytes()) if found is None else found
+        return torch.frombuffer(data, dtype=dtype).reshape(tensor.shape)
+    return torch.frombuffer(found, dtype=dtype).as_strided(tensor.shape, tensor.strides)
 
 
 def part(tensor: Tensor, index: Index) -> Tensor:

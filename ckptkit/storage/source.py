@@ -75,6 +75,7 @@ class FileSource:
     def mapped(self, offset: int, length: int, writable: bool) -> Mapped | None:
         """Map the pages on which the bytes at `offset` lie; see `model.source.mapped`."""
         check_range(self, offset, length)
+        self.refuse_changed()
         import mmap
 
         before = offset % mmap.ALLOCATIONGRANULARITY
@@ -94,13 +95,15 @@ class FileSource:
             UnreadableCheckpointError: It was written to.
         """
         status = os.fstat(self._descriptor)
+        if status.st_size < self.size:
+            raise self._shorter()
         if (status.st_size, status.st_mtime_ns) != (self.size, self._written):
             raise UnreadableCheckpointError(
-                "was written to while it was read", where=self.name, fix="wait until it is complete"
+                "was written to since it was opened", where=self.name, fix="read it again when it is complete"
             )
 
     def _shorter(self) -> UnreadableCheckpointError:
-        return UnreadableCheckpointError("the file became shorter while it was read", where=self.name)
+        return UnreadableCheckpointError("the file became shorter since it was opened", where=self.name)
 
     def _read_rest(self, data: bytes, offset: int, length: int) -> bytes:
         """Finish a read that the system cut short (it returns at most 2 GiB at once)."""

@@ -3,11 +3,12 @@
 import base64
 import json
 import pickle
+import struct
 import zipfile
 
 import pytest
 
-from ckptkit.api import recover
+from ckptkit.api import recover, validate
 from ckptkit.errors import (
     CkptkitError,
     LimitExceededError,
@@ -16,6 +17,7 @@ from ckptkit.errors import (
     UnreadableCheckpointError,
 )
 from ckptkit.model.finding import Verdict
+from ckptkit.model.tree import tensors_in
 from ckptkit.readers import find
 from ckptkit.storage.probe import Probe
 from tests.readers.sb3_models import changed, members, ppo, read, write
@@ -187,11 +189,39 @@ def test_other_zips_are_not_claimed(tmp_path, found):
         find(Probe(write(tmp_path / "some.zip", found)))
 
 
+def every(checkpoint):
+    """Return the bytes of all tensors, as a program takes them."""
+    given = {**checkpoint.tensors, **tensors_in(checkpoint.training_state)}
+    return {name: tensor.numpy().tobytes() for name, tensor in given.items()}
+
+
 def test_a_flipped_byte_is_found_by_its_member(good):
-    raw = bytearray(good.read_bytes())
+    """By reading, by taking the tensors, or by `validate` where neither of them looks at the byte."""
+    ppo(policy_kwargs={"net_arch": [64, 64]}).save(good)
+    raw = good.read_bytes()
+    sound = every(read(good))
+    found = {"reading": 0, "tensors": 0, "validate": 0}
     with zipfile.ZipFile(good) as archive:
-        start = archive.getinfo("policy.pth").header_offset
-    raw[start + 2000] ^= 1
-    good.write_bytes(raw)
-    with pytest.raises(UnreadableCheckpointError, match=r"policy\.pth"):
-        read(good)
+        infos = archive.infolist()
+    for info in infos:
+        name = info.filename
+        start = info.header_offset + 30 + sum(struct.unpack_from("<HH", raw, info.header_offset + 26))
+        for at in range(start, start + info.file_size, max(info.file_size // 40, 1)):
+            good.write_bytes(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :])
+            try:
+                checkpoint = read(good)
+            except UnreadableCheckpointError as error:
+                assert name in str(error)
+                found["reading"] += 1
+                continue
+            try:
+                assert every(checkpoint) == sound
+            except UnreadableCheckpointError as error:
+                assert name in str(error)
+                found["tensors"] += 1
+                continue
+            codes = {finding.code for finding in validate(good).results[0].findings}
+            assert "CK313" in codes
+            found["validate"] += 1
+    assert min(found.values()) > 5
+    assert sum(found.values()) > 200
