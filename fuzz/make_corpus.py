@@ -19,6 +19,7 @@ from ckptkit.storage.sb3.data import DATA, SERIALIZED, is_cell
 from ckptkit.storage.source import MemorySource
 from ckptkit.storage.torch_legacy import is_legacy
 from ckptkit.storage.zip import ZipArchive, is_zip
+from fuzz import onnx_files
 from fuzz.targets import FIXTURES, TARGETS
 from tests.layers.cases import CASES, Case
 
@@ -135,6 +136,7 @@ _SEEDS = {
     "torch_zip": _zips,
     "torch_legacy": _legacy,
     "safetensors": lambda: _fixtures(".safetensors"),
+    "onnx": lambda: onnx_files.seeds(FIXTURES),
     "sb3_data": _data_members,
     "manifest": _manifests,
     "graph": _graphs,

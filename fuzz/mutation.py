@@ -16,6 +16,7 @@ from random import Random
 from typing import Any
 
 from ckptkit.storage.sb3.data import SERIALIZED
+from fuzz import onnx_files
 from fuzz.mending import with_sums
 
 BLIND = 0.25
@@ -324,6 +325,7 @@ CHANGES: dict[str, Change] = {
     "torch_zip": archive,
     "torch_legacy": legacy,
     "safetensors": safetensors,
+    "onnx": onnx_files.changed,
     "sb3_data": agent,
     "manifest": document,
     "graph": document,

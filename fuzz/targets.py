@@ -45,6 +45,7 @@ from ckptkit.storage.torch_file import TorchFile, open_torch
 from ckptkit.storage.torch_storages import parse_id
 from ckptkit.storage.zip import ZipArchive
 from ckptkit.storage.zip.layout import LOCAL_MAGIC
+from fuzz import onnx_files
 from fuzz.mending import with_sums
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
@@ -206,12 +207,19 @@ def safetensors(data: bytes) -> None:
         _look(tensor)
 
 
+def onnx(data: bytes) -> None:
+    """Read an ONNX file by itself, then as a checkpoint without what lies beside it."""
+    onnx_files.read(data)
+    read_and_check(MemoryProbe(data, "model.onnx"))
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "pickle": pickle,
     "zip": zip_archive,
     "torch_zip": torch_zip,
     "torch_legacy": torch_legacy,
     "safetensors": safetensors,
+    "onnx": onnx,
     "sb3_data": sb3_data,
     "manifest": manifest,
     "graph": graph,

@@ -132,14 +132,16 @@ def _dropped(file: "OnnxFile", constants: list[str]) -> Iterator[Dropped]:
 def _renamed(tensors: Mapping[str, Tensor], renamed: list[str]) -> Iterator[Note]:
     if renamed:
         what = (
-            f"of {len(tensors)} tensors {len(renamed)} are not as the network had them: an exporter made up "
-            "names, or transposed or joined what they were; which parameters they are is not known"
+            f"not named or laid out as in the network: {len(renamed)} of {len(tensors)} tensors, which an "
+            "exporter changed; which parameters they were is not known"
         )
         yield Note("renamed-tensors", what, renamed[0])
 
 
 def _left(file: "OnnxFile") -> Iterator[Note]:
-    """Yield what was not read."""
+    """Yield what was not read, or is not there."""
+    if not file.tensors:
+        yield Note("no-model", "has no initializers: the graph holds no weights")
     if file.inners:
         what = (
             f"initializers of inner graphs (bodies of If, Loop, Scan, training) are not read: {file.inners}"

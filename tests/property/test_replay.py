@@ -11,7 +11,7 @@ from fuzz.targets import TARGETS
 
 CHANGED = 400
 """Changed inputs for each target."""
-LEAST_SEEDS = {"torch_legacy": 9, "sb3_data": 20, "graph": 30}
+LEAST_SEEDS = {"torch_legacy": 9, "sb3_data": 20, "onnx": 25, "graph": 30}
 
 
 def answered(target: str, data: bytes) -> None:
