@@ -101,6 +101,13 @@ class IntegrityError(CkptkitError):
     exit_code = 1
 
 
+class UnfinishedError(CkptkitError):
+    """Files that belong together are being replaced, or a run that replaced them was killed."""
+
+    code = "CK116"
+    exit_code = 1
+
+
 class ArchitectureError(CkptkitError):
     """An architecture graph that is not well formed, or that its tensors do not fit."""
 

@@ -10,7 +10,7 @@ from ckptkit.api.spreading import Known, each
 from ckptkit.errors import CkptkitError, UnknownVersionError
 from ckptkit.model import levels
 from ckptkit.model.checkpoint import Checkpoint, Note
-from ckptkit.model.finding import Severity, Verdict
+from ckptkit.model.finding import Finding, Severity, Verdict
 from ckptkit.model.recovered import Hints
 from ckptkit.model.results import Inspection, TensorRow
 from ckptkit.model.tensor import Tensor
@@ -63,7 +63,7 @@ def inspect(
         code=checkpoint.code,
         globals=checkpoint.globals,
         dropped=checkpoint.dropped,
-        notes=checkpoint.notes + tuple(Note("finding", f"{e.code} {e.message}", e.location) for e in errors),
+        notes=_notes(checkpoint, errors),
     )
 
 
@@ -96,6 +96,13 @@ def _inspected(
         return inspect(path, input_shape=input_shape, assume=assume)
     except CkptkitError as error:
         return error
+
+
+def _notes(checkpoint: Checkpoint, errors: Sequence[Finding]) -> tuple[Note, ...]:
+    """Return what readers noticed and what is an error, each once."""
+    found = tuple(Note("finding", f"{error.code} {error.message}", error.location) for error in errors)
+    said = {error.message for error in errors}
+    return tuple(note for note in checkpoint.notes if note.message not in said) + found
 
 
 def _architecture(checkpoint: Checkpoint, hints: Hints) -> tuple[object, object]:

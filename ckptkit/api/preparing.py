@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ckptkit import checks, recovery
-from ckptkit.errors import ManifestError, UnsafeCheckpointError
+from ckptkit.errors import ManifestError, UnfinishedError, UnsafeCheckpointError
 from ckptkit.model.checkpoint import Checkpoint, Note
 from ckptkit.model.finding import Severity, Verdict
 from ckptkit.model.manifest import carried
@@ -22,6 +22,7 @@ def refuse_unfit(checkpoint: Checkpoint, mended: Collection[str] = ()) -> None:
 
     Raises:
         UnsafeCheckpointError: Its pickles ask for more than reading data.
+        UnfinishedError: Only some of its files have been replaced.
         ManifestError: It is a v2 encoding whose manifest breaks the specification.
     """
     if checkpoint.verdict is Verdict.UNSAFE:
@@ -37,6 +38,10 @@ def refuse_unfit(checkpoint: Checkpoint, mended: Collection[str] = ()) -> None:
             where=checkpoint.path,
             fix="see `ckptkit inspect`; nothing of it was executed or converted",
         )
+    for note in checkpoint.notes:
+        if note.kind == "unfinished":
+            fix = "wait, or give the command again that was writing there (ckptkit explain CK116)"
+            raise UnfinishedError(note.message, where=checkpoint.path, fix=fix)
     found = (finding for finding in checks.run(checkpoint, 1) if finding.severity is Severity.ERROR)
     errors = [finding for finding in found if Path(finding.path).name not in mended]
     if errors and checkpoint.bundle is not None:

@@ -60,9 +60,18 @@ class Entry:
     metrics: Mapping[str, float] = field(default_factory=dict)
 
     @property
+    def is_export(self) -> bool:
+        """Whether it is a graph that was exported from a checkpoint, so that no training goes on from it."""
+        return self.format == "onnx"
+
+    @property
     def has_weights(self) -> bool:
-        """Whether it can be used and holds a model, not the state of a training run alone."""
-        return self.failure is None and all(note.kind != "no-model" for note in self.notes)
+        """Whether it can be used and holds a model, not the state of a training run alone, and no export."""
+        return (
+            self.failure is None
+            and not self.is_export
+            and all(note.kind != "no-model" for note in self.notes)
+        )
 
     @property
     def unit(self) -> str:
@@ -141,7 +150,7 @@ class Directory:
     @property
     def stray(self) -> Mapping[str, str]:
         """Files that belong to no checkpoint with certainty, or are not carried; each with what it is."""
-        kinds = ("stray-sidecar", "stray-statistics", "replay-buffer", "incomplete-sidecar")
+        kinds = ("stray-sidecar", "stray-statistics", "replay-buffer", "incomplete-sidecar", "unfinished")
         return {
             f"{entry.run}/{note.location}".removeprefix("./"): note.message
             for entry in self.entries

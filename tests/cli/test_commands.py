@@ -1,11 +1,13 @@
 """Each command on good input: exit status, both forms, files, selection."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Call
+from tests.corpus import CHECKOUT
 
 
 def test_inspect_text_and_json_agree(ckptkit: Call, safetensors_file: Path) -> None:
@@ -209,3 +211,25 @@ def test_rules_and_explain_know_the_same_codes(ckptkit: Call) -> None:
 
 def test_explain_suggests_the_nearest(ckptkit: Call) -> None:
     assert "did you mean tensor-digest?" in ckptkit("explain", "tensor-digets").err
+
+
+def test_an_unfinished_replacement_is_said_by_whatever_reads_it(ckptkit: Call, tmp_path: Path) -> None:
+    agent = tmp_path / "agents" / "model.zip"
+    waiting = agent.with_name(".model.zip.ckptkit-set")
+    waiting.mkdir(parents=True)
+    (waiting / "1").write_bytes(b"new")
+    shutil.copyfile(CHECKOUT / "fixtures" / "sb3" / "ppo" / "model.zip", agent)
+    for command in ("inspect", "validate"):
+        run = ckptkit(command, agent)
+        assert run.status == 1
+        assert run.out.count("may be of two agents: new files wait here") == 1
+        assert "CK116" in run.out
+    (tmp_path / "agents" / "other").mkdir()
+    shutil.copyfile(agent, tmp_path / "agents" / "other" / "x.zip")
+    assert "may be of two agents" in ckptkit("inspect", agent.parent).out
+    for command in ("convert --to v2 -o x.pt", "export onnx -o x.onnx", "recover"):
+        run = ckptkit(*command.split(), agent)
+        assert run.status == 1
+        assert "may be of two agents" in run.err
+    (waiting / "1").rename(waiting / "journal.json")  # all that waited has come
+    assert ckptkit("validate", agent).status == 0
