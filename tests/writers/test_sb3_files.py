@@ -322,15 +322,15 @@ def test_only_an_export_is_replaced(tmp_path: Path) -> None:
         api.convert(source, "sb3", tmp_path / "New", force=True)
 
 
-@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize(("force", "dry_run"), [(False, False), (True, False), (True, True)])
 @pytest.mark.parametrize("stray", ["made/vecnormalize.pkl", "feature_extractor.dill"])
-def test_no_agent_gets_the_files_of_another(tmp_path: Path, stray: str, force: bool) -> None:
+def test_no_agent_gets_the_files_of_another(tmp_path: Path, stray: str, force: bool, dry_run: bool) -> None:
     """Stable-Baselines3 statistics and RL-Snake's sidecars go by their place alone."""
     target = tmp_path / "made" / "made.zip"
     (target.parent / stray).parent.mkdir(parents=True)
     (target.parent / stray).write_bytes(b"of another")
     with pytest.raises(TargetExistsError, match=r"would be taken for a part of made\.zip") as caught:
-        api.convert(FIXTURES / "ppo" / "model.zip", "sb3", target, force=force)
+        api.convert(FIXTURES / "ppo" / "model.zip", "sb3", target, force=force, dry_run=dry_run)
     assert caught.value.where == str(target.parent / stray)
     assert not target.exists()
     api.convert(FIXTURES / "ppo" / "model.zip", "sb3", target.with_name("other.zip"))

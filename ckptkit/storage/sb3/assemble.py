@@ -66,6 +66,7 @@ def read(archive: ZipArchive, path: Path, *, directory: bool) -> Checkpoint:
         UnsafeCheckpointError: A pickle asks for something forbidden and then breaks.
     """
     members.require(archive)
+    unfinished = is_unfinished(path)
     found = Collected(files=[SourceFile(path.name, "weights", archive.source)])
     version = members.version(archive, found)
     system_info = members.system_info(archive, found)
@@ -76,10 +77,12 @@ def read(archive: ZipArchive, path: Path, *, directory: bool) -> Checkpoint:
     config = _config(_fields(archive, found), found)
     training = _training(archive, found) | config.training
     beside = Beside(path)
-    _unfinished(path, found)
     _extractor(config, beside, found)
     config.info |= _slot(config, beside, found)
     preprocessing = beside.statistics(config.spaces.get("observation"), found)
+    if unfinished or is_unfinished(path):  # at the begin or at the end of the reading
+        message = f"{path.name} and what stands beside it may be of two agents: new files wait here"
+        found.note("unfinished", message, waiting_of(path).name)
     for note in partial_sharing({**tensors, **tensors_in(training)}):
         found.notes.append(note)
     info = {"sb3_version": version, "system_info": system_info, **config.info, "data": config.rest}
@@ -111,12 +114,6 @@ def _checks_itself(archive: ZipArchive, name: str) -> bool:
     """
     source = archive.source_of(name)
     return name.endswith(".pth") and is_zip(source.read(0, min(4, source.size)))
-
-
-def _unfinished(path: Path, found: Collected) -> None:
-    if is_unfinished(path):
-        message = f"{path.name} and what stands beside it may be of two agents: new files wait here"
-        found.note("unfinished", message, waiting_of(path).name)
 
 
 def _policy(archive: ZipArchive, found: Collected) -> dict[str, Tensor]:

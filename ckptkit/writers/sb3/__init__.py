@@ -53,6 +53,7 @@ def agent(checkpoint: Checkpoint, target: Path) -> Agent:
 
     Raises:
         NotExportableError: It is no SB3 agent, or one that today's SB3 cannot express.
+        TargetExistsError: As `sidecars.refuse_strays`.
     """
     algorithm, named = _claims(checkpoint)
     changes = Changes()
@@ -67,8 +68,15 @@ def agent(checkpoint: Checkpoint, target: Path) -> Agent:
     made = data.build(source)
     members = optimizers.members(algorithm, training, renamed, made, changes)
     beside = sidecars.files(checkpoint, target.stem, changes)
+    if _is_zip(target):
+        sidecars.refuse_strays(target, beside)
     _tell(algorithm, checkpoint, made, changes)
     return Agent(made, renamed, members, beside, changes)
+
+
+def _is_zip(target: Path) -> bool:
+    """Whether a zip is to be written, and no folder of the agent's name."""
+    return target.suffix.lower() == ".zip"
 
 
 def _claims(checkpoint: Checkpoint) -> tuple[str, ClassRef]:
@@ -147,11 +155,10 @@ def write(checkpoint: Checkpoint, target: Path, force: bool) -> Written:
     Raises:
         NotExportableError: It is no SB3 agent, or one that today's SB3 cannot express.
         IntegrityError: A tensor's bytes differ from what the source records.
-        TargetExistsError: As `sidecars.refuse_strays`.
         CkptkitError: As `new_files` and `new_directory`.
     """
     made = agent(checkpoint, target)
-    if target.suffix.lower() == ".zip":
+    if _is_zip(target):
         return _write_files(checkpoint, made, target, force)
     with new_directory(target, force=force, why_not=why_not, sources=sources(checkpoint)) as folder:
         files = []
@@ -169,7 +176,6 @@ def write(checkpoint: Checkpoint, target: Path, force: bool) -> Written:
 
 def _write_files(checkpoint: Checkpoint, made: Agent, target: Path, force: bool) -> Written:
     """Write the zip and the files beside it."""
-    sidecars.refuse_strays(target, made.sidecars)
     files = []
     with new_files(target, [*made.sidecars], force=force, sources=sources(checkpoint)) as outputs:
         for path, contents in made.sidecars.items():
