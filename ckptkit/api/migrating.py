@@ -12,6 +12,7 @@ from ckptkit.api.reading import PathLike, is_checkpoint, read
 from ckptkit.api.spreading import each
 from ckptkit.errors import CkptkitError, NotACheckpointError, UsageError
 from ckptkit.model.migration import Fate, Migrated, Migration
+from ckptkit.storage.onnx import is_onnx_file
 from ckptkit.storage.probe import Probe
 from ckptkit.storage.replacing import is_own
 from ckptkit.storage.walk import candidates
@@ -20,7 +21,7 @@ TARGETS = ("v2", DIRECTORY)
 COMPRESSED = (".gz", ".zst", ".lz4", ".xz", ".bz2")
 TORCH = (".pt", ".pth", ".ckpt", ".bin", ".tar", ".dat")
 """Ends of names that torch files have."""
-OTHER = (".zip", ".safetensors", ".mpt", ".pkl", ".pickle", ".npz")
+OTHER = (".zip", ".safetensors", ".mpt", ".pkl", ".pickle", ".npz", ".onnx")
 """Ends of names that promise another container than a torch file."""
 
 Progress = Callable[[int, int, Migrated], None]
@@ -75,7 +76,7 @@ def migrate(  # noqa: PLR0913 - one parameter an option of the command
         input_shape=input_shape,
         assume=tuple(assume),
     )
-    listed = [replace(common, path=path) for path in _files(root)]
+    listed = [replace(common, path=path, searched=path != root) for path in _files(root)]
     todo = list(_without_clashes([_aimed(job, root, place) for job in listed]))
     done: list[Migrated] = []
     results = each(_one, todo, jobs)
@@ -141,6 +142,8 @@ def _aimed(job: Job, root: Path, place: Path | None) -> Job:
     path = job.path
     if path.is_symlink() and path != root:
         return replace(job, refusal="is a link")
+    if job.searched and path.is_file() and is_onnx_file(path):
+        return replace(job, target=path)  # it stays, and takes no other's name
     to = DIRECTORY if path.is_dir() else job.to
     name = path.name if path.is_dir() else new_name(path.name, to)
     if place is None:

@@ -19,6 +19,7 @@ from ckptkit.model.checkpoint import Checkpoint, Note
 from ckptkit.model.finding import Severity
 from ckptkit.model.manifest import carried
 from ckptkit.model.migration import Fate, Migrated
+from ckptkit.model.onnx_types import FORMAT
 from ckptkit.model.results import Receipt
 from ckptkit.storage.locks import exclusive
 from ckptkit.storage.replacing import (
@@ -45,6 +46,7 @@ class Job:
         to: Id of the writer.
         in_place: Whether the bundle takes the place of the file.
         refusal: Why it must not be migrated, whatever it holds; may be empty.
+        searched: Whether it was found in a directory, and not named.
     """
 
     path: Path
@@ -56,6 +58,7 @@ class Job:
     input_shape: tuple[int, ...] | None = None
     assume: tuple[str, ...] = ()
     refusal: str = ""
+    searched: bool = False
 
 
 def migrate_file(job: Job) -> Migrated:
@@ -94,6 +97,9 @@ def _migrated(job: Job) -> Migrated:
     refuse_unfit(checkpoint)
     if not (checkpoint.tensors or checkpoint.training_state or checkpoint.training_info):
         reason = f"a {checkpoint.format} file with neither weights nor anything of a training"
+        return _result(job, Fate.NO_CHECKPOINT, format=checkpoint.format, reason=reason)
+    if job.searched and checkpoint.format == FORMAT:
+        reason = "an exported graph, which programs look for by its name; give its own path to migrate it"
         return _result(job, Fate.NO_CHECKPOINT, format=checkpoint.format, reason=reason)
     if job.in_place and is_current(checkpoint, job.to):
         return _result(job, Fate.CURRENT, format=checkpoint.format, target=str(job.path))

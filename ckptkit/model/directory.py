@@ -7,6 +7,7 @@ from functools import cached_property
 
 from ckptkit.model.checkpoint import Note
 from ckptkit.model.finding import Verdict
+from ckptkit.model.onnx_types import FORMAT
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Entry:
     @property
     def is_export(self) -> bool:
         """Whether it is a graph that was exported from a checkpoint, so that no training goes on from it."""
-        return self.format == "onnx"
+        return self.format == FORMAT
 
     @property
     def has_weights(self) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ckptkit.model.checkpoint import Checkpoint, Dropped, Note, SourceFile
 from ckptkit.model.naming import RENAMED
+from ckptkit.model.onnx_types import FORMAT
 from ckptkit.model.tensor import Tensor
 from ckptkit.readers import Reader
 from ckptkit.storage.probe import Probe
@@ -60,9 +61,9 @@ def _read(probe: Probe) -> Checkpoint:
     files = (SourceFile(name, "weights", source) for name, source in file.files.items())
     return Checkpoint(
         path=str(probe.path),
-        format="onnx",
+        format=FORMAT,
         format_version=str(file.ir_version),
-        container="onnx",
+        container=FORMAT,
         files=(SourceFile(probe.path.name, "weights", probe.source), *files),
         tensors=tensors,
         model_config={**dict(_config(file)), **({RENAMED: renamed} if renamed else {})},
@@ -177,4 +178,4 @@ def _foreign(file: "OnnxFile") -> Iterator[Note]:
         yield Note("custom-operator", what)
 
 
-READER = Reader("onnx", "the initializers of an ONNX file, with data inside or beside it", _recognises, _read)
+READER = Reader(FORMAT, "the initializers of an ONNX file, with data inside or beside it", _recognises, _read)

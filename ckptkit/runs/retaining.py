@@ -138,7 +138,7 @@ def _untouched(entry: Entry, root: Path) -> str:
     if entry.failure is not None:
         return f"cannot be used: {entry.failure.what}"
     if not entry.has_weights:
-        return "holds no model"
+        return "an exported graph" if entry.is_export else "holds no model"
     path = PurePath(entry.path)
     if is_own(path):
         return "a backup"

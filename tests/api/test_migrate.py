@@ -164,12 +164,27 @@ def test_links_out_of_the_tree_are_not_followed(tmp_path: Path, weights: Path) -
         ("dqn_best.pth", "dqn_best.pth", "dqn_best"),
         ("model.pt.gz", "model.pt", "model"),
         ("model.safetensors", "model.pt", "model"),
+        ("model.onnx", "model.pt", "model"),
         ("weights", "weights", "weights.bundle"),
         ("model.v1.2", "model.v1.2", "model.v1.2.bundle"),
     ],
 )
 def test_names_promise_what_the_file_is(name: str, v2: str, deploy: str) -> None:
     assert (new_name(name, "v2"), new_name(name, "deploy")) == (v2, deploy)
+
+
+def test_an_exported_graph_stays_unless_it_is_named(tmp_path: Path) -> None:
+    root = tmp_path / "runs"
+    root.mkdir()
+    shutil.copy(CHECKOUT / "fixtures" / "sb3" / "ppo" / "model.zip", root / "agent.zip")
+    shutil.copy(CHECKOUT / "fixtures" / "onnx" / "torch" / "model.onnx", root / "agent.onnx")
+    before = digest(root / "agent.onnx")
+    done = by_name(api.migrate(root))
+    assert (done["agent.onnx"].fate, done["agent.zip"].fate) == (Fate.NO_CHECKPOINT, Fate.CONVERTED)
+    assert "an exported graph" in done["agent.onnx"].reason
+    assert digest(root / "agent.onnx") == before
+    (named,) = api.migrate(root / "agent.onnx", tmp_path / "named.pt").files
+    assert named.fate is Fate.CONVERTED
 
 
 def test_files_whose_bundles_would_have_one_name_are_refused(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Retention: rules, a dry run by default, and never the last good checkpoint."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from ckptkit import runs
 from ckptkit.errors import UsageError
 from ckptkit.model.runs import Retention
+from tests.corpus import CHECKOUT
 from tests.runs.conftest import damage, damage_weights
 
 
@@ -82,6 +84,19 @@ def test_only_numbered_whole_checkpoints_are_touched(run: Path) -> None:
     left = {path.name for path in run.iterdir()}
     assert left >= {"best.pt", "model_400.pt", "model_500.pt", "model_50.pt.backup", "notes_1.txt"}
     assert going(done) == {"model_100.pt", "model_200.pt", "model_300.pt"}
+
+
+def test_exported_graphs_stay_and_save_no_checkpoint(run: Path) -> None:
+    graph = CHECKOUT / "fixtures" / "onnx" / "torch" / "model.onnx"
+    for step in (100, 9000):
+        shutil.copy(graph, run / f"model_{step}.onnx")
+    (run / "best.pt").unlink()
+    done = runs.prune(run, keep_last=1, dry_run=False)
+    assert going(done) == {"model_100.pt", "model_200.pt", "model_300.pt"}
+    reasons = {file.path.name: file.reason for file in done.files}
+    assert reasons["model_9000.onnx"] == reasons["model_100.onnx"] == "an exported graph"
+    chosen = runs.select(run, n=9).chosen
+    assert [choice.path.name for choice in chosen] == ["model_400.pt"]
 
 
 def test_each_run_keeps_its_own(run: Path, tmp_path: Path) -> None:

@@ -4,6 +4,6 @@
 `beside` the files that may hold its bytes, `graphs` the rest, `model` the whole.
 """
 
-from ckptkit.storage.onnx.model import OnnxFile, is_onnx, open_onnx
+from ckptkit.storage.onnx.model import OnnxFile, is_onnx, is_onnx_file, open_onnx
 
-__all__ = ["OnnxFile", "is_onnx", "open_onnx"]
+__all__ = ["OnnxFile", "is_onnx", "is_onnx_file", "open_onnx"]

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ckptkit.errors import CkptkitError, UnknownVersionError
 from ckptkit.model.onnx_types import NEWEST_IR
@@ -15,6 +16,7 @@ from ckptkit.storage.onnx.tensors import Tensors
 from ckptkit.storage.onnx.uses import Uses
 from ckptkit.storage.onnx.walk import Walk
 from ckptkit.storage.onnx.wire import Field, Wire, signed
+from ckptkit.storage.source import FileSource
 
 GRAPH, IR_VERSION = 7, 1
 _BEFORE_GRAPH = 64
@@ -88,6 +90,14 @@ def is_onnx(source: Source) -> bool:
     except CkptkitError:
         pass
     return False
+
+
+def is_onnx_file(path: Path) -> bool:
+    """Whether there is a file at `path` that claims to be ONNX; False where it cannot be looked at."""
+    try:
+        return is_onnx(FileSource(path))
+    except CkptkitError:
+        return False
 
 
 def _is_graph(wire: Wire, found: Field, size: int) -> bool:
