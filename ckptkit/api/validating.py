@@ -1,12 +1,11 @@
 """Check checkpoints against the specification: many of them, each once, in a stable order."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ckptkit.api.baselining import apply_baseline
 from ckptkit.api.checking import check, check_path, unread
@@ -15,12 +14,9 @@ from ckptkit.api.selecting import Selection
 from ckptkit.api.spreading import Known, each
 from ckptkit.errors import CkptkitError, NotACheckpointError
 from ckptkit.model.results import Report, Validation
-from ckptkit.model.settings import Settings
+from ckptkit.model.settings import How, Settings
 from ckptkit.storage.probe import Probe
 from ckptkit.storage.walk import candidates
-
-if TYPE_CHECKING:
-    from ckptkit.api.caching import Cached
 
 Told = Callable[[Validation], None]
 
@@ -68,45 +64,90 @@ def validate(  # noqa: PLR0913 -- keywords, each with a default
     given = [paths] if isinstance(paths, str | os.PathLike) else paths
     chosen = Selection(known.select, known.ignore, known)
     results: list[Validation] = []
-    for path in given:
-        for result in map(chosen.of, _checked(path, known, jobs, cache=cache)):
-            results.append(result)
-            if told is not None:
-                told(result)
+    for result in map(chosen.of, _checked(given, known, jobs, cache=cache)):
+        results.append(result)
+        if told is not None:
+            told(result)
     report = Report(tuple(results))
     return apply_baseline(report, known.baseline) if known.baseline else report
 
 
-def _checked(path: PathLike, known: Settings, jobs: int, *, cache: bool) -> Iterator[Validation]:
-    """Yield the results of all checkpoints at a path, or one that says why there are none."""
-    empty = True
-    try:
-        if not Probe(path).is_directory or is_checkpoint(Path(path)):
-            yield check(Path(path), known.how)
-            return
-        from ckptkit.api.caching import Cached, uncached
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    """Stands where the results of a directory that is searched begin, or end."""
 
-        searched = Cached.opened(known) if cache else nullcontext(uncached(known))
-        with searched as cached:
-            for result in _all(candidates(Path(path), cached.claims), cached, jobs):
-                empty = False
+    path: str
+    ends: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A path to check; one that a search has found may be no checkpoint."""
+
+    path: Path
+    found: bool = False
+
+
+Item = _Candidate | Known[Validation | _Edge]
+
+
+def _checked(paths: Iterable[PathLike], known: Settings, jobs: int, *, cache: bool) -> Iterator[Validation]:
+    """Yield the results of all checkpoints at the paths, or one that says why there are none at one of them.
+
+    What a search has found is remembered, unless it was known.
+    """
+    with ExitStack() as stack:
+        searcher = _Searcher(known, stack if cache else None)
+        count = 0
+        for item, result in each(partial(_check, how=known.how), searcher.items(paths), jobs):
+            if isinstance(result, _Edge):
+                if result.ends and not count:
+                    nothing = NotACheckpointError("no checkpoint in this directory", where=result.path)
+                    yield unread(result.path, nothing)
+                count = 0
+            elif result is not None:
+                count += 1
+                if item is not None and item.found:
+                    searcher.cached.keep(item.path, result)
                 yield result
-    except CkptkitError as error:
-        empty = False
-        yield unread(os.fspath(path), error)
-    if empty:
-        nothing = NotACheckpointError("no checkpoint in this directory", where=os.fspath(path))
-        yield unread(os.fspath(path), nothing)
 
 
-def _all(found: Iterator[Path], cached: "Cached", jobs: int) -> Iterator[Validation]:
-    """Yield the results in the order of the paths, and remember those that were not known."""
-    items: Iterator[Path | Known[Validation | None]] = (
-        path if (known := cached.find(path)) is None else Known(known) for path in found
-    )
-    for path, result in each(partial(check_path, how=cached.how), items, jobs):
-        if result is None:
-            continue
-        if path is not None:
-            cached.keep(path, result)
-        yield result
+def _check(one: _Candidate, how: How) -> Validation | _Edge | None:
+    return check_path(one.path, how) if one.found else check(one.path, how)
+
+
+class _Searcher:
+    """Finds what is to be checked.
+
+    Attributes:
+        cached: What is known of it; opened when the first directory is searched.
+    """
+
+    def __init__(self, known: Settings, stack: ExitStack | None) -> None:
+        from ckptkit.api.caching import uncached
+
+        self._known, self._stack = known, stack
+        self.cached = uncached(known)
+
+    def items(self, paths: Iterable[PathLike]) -> Iterator[Item]:
+        """Yield what is at the paths, in their order."""
+        for path in paths:
+            try:
+                yield from self._at(path)
+            except CkptkitError as error:
+                yield Known(unread(os.fspath(path), error))
+
+    def _at(self, path: PathLike) -> Iterator[Item]:
+        if not Probe(path).is_directory or is_checkpoint(Path(path)):
+            yield _Candidate(Path(path))
+            return
+        if self._stack is not None:
+            from ckptkit.api.caching import Cached
+
+            self.cached = self._stack.enter_context(Cached.opened(self._known))
+            self._stack = None
+        yield Known(_Edge(os.fspath(path), ends=False))
+        for found in candidates(Path(path), self.cached.claims):
+            known = self.cached.find(found)
+            yield _Candidate(found, found=True) if known is None else Known(known)
+        yield Known(_Edge(os.fspath(path), ends=True))

@@ -60,6 +60,26 @@ def test_processes_give_the_results_of_one_in_its_order(
     assert told == [one.path for one in alone.results]
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_is_named_and_what_is_found_stand_in_one_order(models: Path, jobs: int) -> None:
+    """Directories with nothing in them, and paths that are none, keep their places among the others."""
+    (models / "empty").mkdir()
+    (models / "texts").mkdir()
+    (models / "texts/a.txt").write_text("no checkpoint")
+    named = [str(path) for path in sorted(models.glob("[bmn]*"))]
+    assert len(named) == 60
+    given = ["models/texts", *named, "missing", "models/empty", "models", "models/b00", "models/texts"]
+    found = api.validate(given, jobs=jobs)
+    inside = [one.path for one in api.validate("models").results]
+    assert [one.path for one in found.results] == [*given[:63], *inside, *given[64:]]
+    codes = [[finding.code for finding in one.findings] for one in found.results]
+    assert [codes[at] for at in (0, 61, 62, -1)] == [["CK100"]] * 4
+    assert [one.incomplete for one in found.results if one.path == "models/texts"] == [
+        "no checkpoint in this directory"
+    ] * 2
+    assert found.results[-2] == api.validate("models/b00").results[0]
+
+
 def fail(*_: object, **__: object) -> None:
     raise AssertionError("checked again")
 
