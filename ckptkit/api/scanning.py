@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from ckptkit.api.spreading import Known, each
-from ckptkit.checks.readable import check_expected_code, check_globals, check_unexpected_code
+from ckptkit.checks.readable import Pickled, check_expected_code, check_globals, check_unexpected_code
 from ckptkit.errors import CkptkitError, InaccessibleError, NotACheckpointError
-from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.finding import Finding, Severity, Verdict
 from ckptkit.model.scanned import Part, Scan, Scanned, gravest
 from ckptkit.storage.scan import look_into
@@ -97,15 +96,7 @@ def _findings(path: str, part: Part) -> Iterator[Finding]:
     if part.problem:
         message = _placed(part, part.problem)
         yield Finding(part.code_of_problem, Severity.ERROR, message, path, part.place, part.fix)
-    facts = Checkpoint(
-        path=path,
-        format=part.kind,
-        container=part.kind,
-        verdict=part.pickles,
-        code=part.code,
-        globals=part.globals,
-        carries_code=part.carries_code,
-    )
+    facts = Pickled(path, part.kind, part.pickles, part.code, part.globals, part.carries_code)
     for check in (check_globals, check_unexpected_code, check_expected_code):
         yield from check(facts)
 

@@ -9,11 +9,19 @@ import pkgutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from ckptkit.errors import UsageError
-from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.finding import Finding, Severity
 from ckptkit.model.settings import Verify
+
+if TYPE_CHECKING:
+    from ckptkit.model.checkpoint import Checkpoint
+
+
+MOST_FINDINGS = 1000
+"""Findings of one rule that are listed; a small file could break one a million times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +53,12 @@ class Rule:
     why: str
     fix: str
     musts: tuple[str, ...] = ()
-    check: Callable[[Checkpoint], Iterator[Finding]] | None = None
-    compare: Callable[[Checkpoint, Verify], Iterator[Finding]] | None = None
+    check: "Callable[[Checkpoint], Iterator[Finding]] | None" = None
+    compare: "Callable[[Checkpoint, Verify], Iterator[Finding]] | None" = None
     strict: Severity | None = None
     values: bool = False
 
-    def findings(self, checkpoint: Checkpoint, verify: Verify = Verify.ALL) -> Iterator[Finding]:
+    def findings(self, checkpoint: "Checkpoint", verify: Verify = Verify.ALL) -> Iterator[Finding]:
         """Yield a finding for each violation.
 
         Args:
@@ -74,7 +82,7 @@ def rules() -> tuple[Rule, ...]:
 
 
 def run(
-    checkpoint: Checkpoint,
+    checkpoint: "Checkpoint",
     level: int,
     *,
     strict: bool = False,
@@ -96,9 +104,19 @@ def run(
     found: list[Finding] = []
     for rule in rules():
         if rule.level <= level and (values or not rule.values):
-            found += rule.findings(checkpoint, verify)
+            found += _first(rule, checkpoint, verify)
     harder = {rule.code: rule.strict for rule in rules() if rule.strict} if strict else {}
     return settle(replace(f, severity=harder.get(f.code, f.severity)) for f in found)
+
+
+def _first(rule: Rule, checkpoint: "Checkpoint", verify: Verify) -> list[Finding]:
+    """Return the findings of a rule, or the first of very many and one that says so."""
+    found = list(islice(rule.findings(checkpoint, verify), MOST_FINDINGS + 1))
+    if len(found) > MOST_FINDINGS:
+        last, path = found.pop(), found[0].path
+        message = f"more than {MOST_FINDINGS} findings of this rule; the others are not listed"
+        found.append(Finding(last.code, last.severity, message, path))
+    return found
 
 
 def unasked(*, values: bool) -> dict[str, str]:

@@ -1,17 +1,40 @@
 """CK1xx: whether the file can be read at all, and read as data alone."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 from ckptkit.checks import Rule
-from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.finding import Finding, Severity, Verdict
-from ckptkit.model.inert import CodeFact
+from ckptkit.model.inert import CodeFact, GlobalUse
+
+if TYPE_CHECKING:
+    from ckptkit.model.checkpoint import Checkpoint
 
 BY_VALUE = ("code", "class", "function", "instance")
 """Kinds of `CodeFact` that a file carries; a `reference` is only named."""
 
 
-def check_globals(checkpoint: Checkpoint) -> Iterator[Finding]:
+class Pickled(NamedTuple):
+    """What the rules on pickles look at in a checkpoint, of a file that need not be one.
+
+    Attributes:
+        path: The file.
+        format: What it is, or the part of it that is judged.
+        verdict: What its pickles hold.
+        code: What is executable in them.
+        globals: What they name.
+        carries_code: Whether the format is known to carry such code.
+    """
+
+    path: str
+    format: str
+    verdict: Verdict
+    code: tuple[CodeFact, ...]
+    globals: tuple[GlobalUse, ...]
+    carries_code: bool
+
+
+def check_globals(checkpoint: "Checkpoint | Pickled") -> Iterator[Finding]:
     """Report each use of a global that the allow-list does not know in that form."""
     refused = [use for use in checkpoint.globals if not use.allowed]
     for use in refused:
@@ -29,7 +52,7 @@ def check_globals(checkpoint: Checkpoint) -> Iterator[Finding]:
         yield Finding("CK102", Severity.ERROR, message, checkpoint.path, fix=fix)
 
 
-def check_unexpected_code(checkpoint: Checkpoint) -> Iterator[Finding]:
+def check_unexpected_code(checkpoint: "Checkpoint | Pickled") -> Iterator[Finding]:
     """Report code in a file of a format that has no use for it."""
     if checkpoint.verdict is not Verdict.CONTAINS_CODE or checkpoint.carries_code:
         return
@@ -43,7 +66,7 @@ def check_unexpected_code(checkpoint: Checkpoint) -> Iterator[Finding]:
         yield Finding("CK103", Severity.ERROR, message, checkpoint.path)
 
 
-def check_expected_code(checkpoint: Checkpoint) -> Iterator[Finding]:
+def check_expected_code(checkpoint: "Checkpoint | Pickled") -> Iterator[Finding]:
     """Mention code where the format is known to carry it."""
     if checkpoint.verdict is not Verdict.CONTAINS_CODE or not checkpoint.carries_code:
         return
@@ -67,7 +90,7 @@ def describe(fact: CodeFact) -> str:
     return f"{kind} ({fact.name})" if fact.name else kind
 
 
-def _carried(checkpoint: Checkpoint) -> list[CodeFact]:
+def _carried(checkpoint: "Checkpoint | Pickled") -> list[CodeFact]:
     return [fact for fact in checkpoint.code if fact.kind in BY_VALUE]
 
 

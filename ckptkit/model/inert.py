@@ -6,6 +6,7 @@ itself; tensors become `Tensor`; everything else becomes one of these descriptio
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,7 @@ class NdArray:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class CodeFact:
+class CodeFact(NamedTuple):
     """Something executable that a file carries or asks for, seen and not run.
 
     Attributes:
@@ -76,8 +76,7 @@ class CodeFact:
     constants: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class GlobalUse:
+class GlobalUse(NamedTuple):
     """A global that a pickle names.
 
     Attributes:

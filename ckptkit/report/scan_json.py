@@ -1,7 +1,5 @@
 """What `scan` found, as `schemas/scan-report-1.0` defines it."""
 
-from dataclasses import asdict
-
 from ckptkit.model.scanned import GRAVITY, Part, Scan, Scanned
 from ckptkit.report.json_report import SCHEMA, Object, text
 
@@ -52,6 +50,6 @@ def _part(part: Part) -> Object:
         "verdict": str(part.verdict),
         "carries_code": part.carries_code,
         "problem": part.problem,
-        "globals": [asdict(use) for use in part.globals],
-        "code": [asdict(fact) for fact in part.code],
+        "globals": [use._asdict() for use in part.globals],
+        "code": [fact._asdict() for fact in part.code],
     }

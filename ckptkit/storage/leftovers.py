@@ -1,7 +1,6 @@
 """The hidden names under which something waits while it is written, put aside or about to take a place."""
 
 import os
-import secrets
 from pathlib import Path
 
 SUFFIX = ".ckptkit-tmp"
@@ -24,7 +23,7 @@ def is_leftover(name: str) -> bool:
 def temporary(target: Path) -> Path:
     """Return a name beside `target` that nothing has yet, and that every run knows for a leftover."""
     # Only a part of the target's name, so that a long one stays within the system's limit.
-    return target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}{SUFFIX}")
+    return target.with_name(f".{target.name[:40]}.{os.urandom(4).hex()}{SUFFIX}")
 
 
 def waiting_of(target: Path) -> Path:

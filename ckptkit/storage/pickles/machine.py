@@ -76,6 +76,7 @@ class Machine:
         root: What STOP returned.
         done: Whether STOP was reached.
         made: Bytes of memory that values made so far take, by estimate.
+        sure: Bytes of which that is no question, whatever else the stream holds.
         storages: Storages referred to so far, by identity.
         entries: What the policy says, by identity of the reference.
     """
@@ -96,6 +97,7 @@ class Machine:
     root: object = None
     done: bool = False
     made: int = 0
+    sure: int = 0
     storages: set[int] = field(default_factory=set)
     entries: dict[int, Entry] = field(default_factory=dict)
     refs: dict[tuple[str, str], ClassRef] = field(default_factory=dict)
@@ -122,6 +124,7 @@ class Machine:
             UnsafeCheckpointError: It breaks after it has asked for something forbidden.
         """
         self.limit = len(self.data)
+        self.sure = self.room - 8 * self.limit
         position = self.start
         try:
             while not self.done:
@@ -176,7 +179,7 @@ class Machine:
             LimitExceededError: All values together take more than the stream may.
         """
         self.made += size
-        if self.room < 0:
+        if self.made > self.sure and self.room < 0:
             raise self.over("values would take far more memory than the stream is long", offset)
 
     @property

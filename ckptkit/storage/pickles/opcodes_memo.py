@@ -33,7 +33,11 @@ def _keep(m: Machine, key: int, at: int) -> None:
 
 
 def _binget(m: Machine, at: int) -> int:
-    _recall(m, m.data[at], at)
+    key, memo = m.data[at], m.memo
+    if key < len(memo) and memo[key] is not MISSING:  # most of all opcodes
+        m.stack.append(memo[key])
+    else:
+        _recall(m, key, at)
     return at + 1
 
 
@@ -54,7 +58,7 @@ def _binput(m: Machine, at: int) -> int:
 
 
 def _long_binput(m: Machine, at: int) -> int:
-    _keep(m, unsigned(m, at, 4), at)
+    _keep(m, int.from_bytes(m.data[at : at + 4], "little"), at)
     return at + 4
 
 
@@ -68,7 +72,10 @@ def _put_text(m: Machine, at: int) -> int:
 
 
 def _memoize(m: Machine, at: int) -> int:
-    _keep(m, len(m.memo) - m.skipped, at)
+    if not m.skipped and len(m.memo) < limits.MAX_MEMO:
+        m.memo.append(m.stack[-1])
+    else:
+        _keep(m, len(m.memo) - m.skipped, at)
     return at
 
 

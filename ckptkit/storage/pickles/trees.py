@@ -15,8 +15,8 @@ from ckptkit.model.inert import Instance, NdArray
 from ckptkit.storage.pickles import limits
 
 _ATOMS = frozenset((int, float, bool, type(None)))
-_TEXTS = frozenset((str, bytes))
 _PLAIN = (dict, list, tuple, set, frozenset)
+_PLAIN_KINDS = frozenset(_PLAIN)
 
 
 def check_tree(root: object, where: str, length: int, room: int) -> None:
@@ -73,7 +73,7 @@ class _Walk:
 
     def _measure(self, top: object) -> None:
         """Measure a container and all below it, children first."""
-        stack: list[_Frame] = [self._enter(top, 1)]
+        stack = self._enter(top, 1)
         while stack:
             frame = stack[-1]
             if not frame.waiting:
@@ -86,26 +86,35 @@ class _Walk:
                     "malformed pickle: a container contains itself", where=self.where
                 )
             if id(child) not in self.sizes:
-                stack.append(self._enter(child, len(stack) + 1))
+                stack += self._enter(child, len(stack) + 1)
 
-    def _enter(self, container: object, depth: int) -> "_Frame":
-        """Sort the values inside a container into leaves, which are measured at once, and containers."""
+    def _enter(self, container: object, depth: int) -> "list[_Frame]":
+        """Measure the leaves inside a container, and all of it where it holds nothing else.
+
+        Returns:
+            A frame for the containers inside it; none where there are none.
+        """
         if depth > limits.MAX_DEPTH:
             raise self._too_deep()
-        self.open.add(id(container))
         size = 1
         inner: list[object] = []
         for child in values_of(container):
             kind = type(child)
             if kind in _ATOMS:
                 size += 1
-            elif kind in _TEXTS or not isinstance(child, _PLAIN):
+            elif isinstance(child, str):
+                size += 1 + len(child) // 16
+            elif kind in _PLAIN_KINDS or isinstance(child, _PLAIN):
+                inner.append(child)
+            else:
                 size += weight(child)
                 if kind is Instance:
                     self.roots.append(child)
-            else:
-                inner.append(child)
-        return _Frame(container, size, inner, inner.copy())
+        if not inner:
+            self._settle(container, size, 1)
+            return []
+        self.open.add(id(container))
+        return [_Frame(container, size, inner, inner.copy())]
 
     def _leave(self, frame: "_Frame") -> None:
         size, depth = frame.size, 1
@@ -113,6 +122,11 @@ class _Walk:
             inner = self.sizes.get(id(child), (1, 0))
             size += inner[0]
             depth = max(depth, inner[1] + 1)
+        self.open.discard(id(frame.container))
+        self._settle(frame.container, size, depth)
+
+    def _settle(self, container: object, size: int, depth: int) -> None:
+        """Keep the size and depth of a container that has been measured."""
         if size > self.allowance:
             raise LimitExceededError(
                 f"a tree of more than {self.allowance:,} nodes, most of them shared", where=self.where
@@ -121,8 +135,7 @@ class _Walk:
             raise self._too_deep()
         if len(self.sizes) >= self.most:
             raise LimitExceededError("far more containers than the stream is long", where=self.where)
-        self.open.discard(id(frame.container))
-        self.sizes[id(frame.container)] = (size, depth)
+        self.sizes[id(container)] = (size, depth)
 
     def _too_deep(self) -> LimitExceededError:
         return LimitExceededError(f"containers nested deeper than {limits.MAX_DEPTH}", where=self.where)
@@ -149,5 +162,5 @@ def values_of(container: object) -> Iterable[object]:
     """Return the values inside a plain container, keys among them."""
     if isinstance(container, dict):
         state = getattr(container, "state", None)
-        return (*container.keys(), *container.values(), *([state] if state else ()))
-    return container if isinstance(container, list | tuple | set | frozenset) else ()
+        return (*container, *container.values(), state) if state else (*container, *container.values())
+    return container if isinstance(container, _PLAIN) else ()

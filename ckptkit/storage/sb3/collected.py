@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ckptkit.model.checkpoint import Dropped, Note, SourceFile
 from ckptkit.model.finding import Verdict
 from ckptkit.model.inert import CodeFact, GlobalUse
+
+if TYPE_CHECKING:
+    from ckptkit.model.checkpoint import Dropped, Note, SourceFile
 
 _WEIGHT = {Verdict.DATA_ONLY: 0, Verdict.CONTAINS_CODE: 1, Verdict.UNSAFE: 2}
 
@@ -38,9 +40,9 @@ class Collected:
     verdict: Verdict = Verdict.DATA_ONLY
     code: list[CodeFact] = field(default_factory=list)
     globals: list[GlobalUse] = field(default_factory=list)
-    dropped: list[Dropped] = field(default_factory=list)
-    notes: list[Note] = field(default_factory=list)
-    files: list[SourceFile] = field(default_factory=list)
+    dropped: "list[Dropped]" = field(default_factory=list)
+    notes: "list[Note]" = field(default_factory=list)
+    files: "list[SourceFile]" = field(default_factory=list)
 
     def take(self, part: Part) -> None:
         """Add what `part` holds."""
@@ -61,12 +63,16 @@ class Collected:
 
     def note(self, kind: str, message: str, location: str = "") -> None:
         """Add a fact for the checks to judge."""
+        from ckptkit.model.checkpoint import Note
+
         self.notes.append(Note(kind, message, location))
 
     def drop(self, path: str, reason: str) -> None:
         """Record an entry that the bundle will not carry."""
+        from ckptkit.model.checkpoint import Dropped
+
         self.dropped.append(Dropped(path, reason))
 
-    def drop_all(self, dropped: Iterable[Dropped]) -> None:
+    def drop_all(self, dropped: "Iterable[Dropped]") -> None:
         """Record several entries that the bundle will not carry."""
         self.dropped.extend(dropped)

@@ -10,7 +10,7 @@ from ckptkit.errors import CkptkitError, LimitExceededError, UnreadableCheckpoin
 from ckptkit.model import ijson
 from ckptkit.model.inert import GlobalUse
 from ckptkit.storage.pickles import Pickle, examine
-from ckptkit.storage.sb3.data import MAX_BYTES, MAX_FIELDS, SERIALIZED, decoded, is_cell
+from ckptkit.storage.sb3.data import MAX_BYTES, MAX_FIELDS, MAX_VALUES, SERIALIZED, decoded, is_cell
 from ckptkit.storage.scan.facts import Facts
 from ckptkit.storage.scan.streams import streams
 
@@ -29,7 +29,7 @@ def cells(raw: bytes, place: str, name: str) -> Facts:
     """
     facts = Facts(carries=True)
     try:
-        document = ijson.parse(raw, where=name, max_bytes=MAX_BYTES, legacy=True)
+        document = ijson.parse(raw, where=name, max_bytes=MAX_BYTES, max_values=MAX_VALUES, legacy=True)
         if not isinstance(document, dict):
             raise UnreadableCheckpointError("the top level is no JSON object", where=name)
         if len(document) > MAX_FIELDS:
@@ -74,12 +74,9 @@ def _whole(raw: bytes) -> Pickle | None:
 
 def _at(known: Pickle, place: str) -> Pickle:
     """Return the facts of a pickle with the place where it lies."""
-    uses = tuple(
-        GlobalUse(use.module, use.name, place + use.where, use.offset, use.allowed, use.why)
-        for use in known.globals
-    )
-    code = tuple(replace(fact, where=place + fact.where) for fact in known.code)
-    return replace(known, globals=uses, code=code)
+    uses = [GlobalUse(u.module, u.name, place + u.where, u.offset, u.allowed, u.why) for u in known.globals]
+    code = [fact._replace(where=place + fact.where) for fact in known.code]
+    return Pickle(None, known.end, known.verdict, tuple(uses), tuple(code))
 
 
 def _behind(name: str) -> CkptkitError:

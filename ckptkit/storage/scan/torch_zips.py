@@ -103,8 +103,10 @@ def _at(facts: TorchFacts, place: str, before: str = "") -> TorchFacts:
     """Return facts with their place changed."""
     start = len(before)
     uses = tuple(
-        GlobalUse(use.module, use.name, place + use.where[start:], use.offset, use.allowed, use.why)
-        for use in facts.globals
+        [
+            GlobalUse(u.module, u.name, place + u.where[start:], u.offset, u.allowed, u.why)
+            for u in facts.globals
+        ]
     )
-    code = tuple(replace(fact, where=place + fact.where[start:]) for fact in facts.code)
+    code = tuple([fact._replace(where=place + fact.where[start:]) for fact in facts.code])
     return replace(facts, globals=uses, code=code)
