@@ -15,11 +15,10 @@ from ckptkit.errors import (
     NotACheckpointError,
     TargetExistsError,
 )
-from ckptkit.model.checkpoint import Checkpoint, Note
+from ckptkit.model.checkpoint import EXPORTED, Checkpoint, Note
 from ckptkit.model.finding import Severity
 from ckptkit.model.manifest import carried
 from ckptkit.model.migration import Fate, Migrated
-from ckptkit.model.onnx_types import FORMAT
 from ckptkit.model.results import Receipt
 from ckptkit.storage.locks import exclusive
 from ckptkit.storage.replacing import (
@@ -98,7 +97,7 @@ def _migrated(job: Job) -> Migrated:
     if not (checkpoint.tensors or checkpoint.training_state or checkpoint.training_info):
         reason = f"a {checkpoint.format} file with neither weights nor anything of a training"
         return _result(job, Fate.NO_CHECKPOINT, format=checkpoint.format, reason=reason)
-    if job.searched and checkpoint.format == FORMAT:
+    if job.searched and checkpoint.format == EXPORTED:
         reason = "an exported graph, which programs look for by its name; give its own path to migrate it"
         return _result(job, Fate.NO_CHECKPOINT, format=checkpoint.format, reason=reason)
     if job.in_place and is_current(checkpoint, job.to):

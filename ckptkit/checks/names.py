@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 from ckptkit.checks import Rule
 from ckptkit.checks.view import at, file_entries, manifest_of, manifest_place, tensor_entries
 from ckptkit.errors import UnsupportedTensorError
-from ckptkit.model.checkpoint import Checkpoint
+from ckptkit.model.checkpoint import EXPORTED, Checkpoint
 from ckptkit.model.finding import Finding, Severity
-from ckptkit.model.onnx_types import FORMAT
 from ckptkit.model.refusals import check_name
 
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -40,7 +39,7 @@ def check_legacy_names(checkpoint: Checkpoint) -> Iterator[Finding]:
             yield Finding("CK104", Severity.ERROR, error.what, checkpoint.path, fix=error.fix)
             continue
         # Exporters of ONNX begin the names of values with it: `/net/Constant_output_0`.
-        if _leads_elsewhere(name.removeprefix("/") if checkpoint.container == FORMAT else name):
+        if _leads_elsewhere(name.removeprefix("/") if checkpoint.container == EXPORTED else name):
             message = f"the name {name!r} leads elsewhere if a program takes it for a path"
             yield Finding("CK115", Severity.ERROR, message, checkpoint.path, name)
 

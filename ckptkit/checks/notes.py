@@ -1,4 +1,4 @@
-"""CK107, CK109, CK112, CK113, CK116: what readers noticed and left for the checks to weigh."""
+"""CK107, CK109, CK112, CK113, CK116, CK117: what readers noticed and left for the checks to weigh."""
 
 from collections.abc import Callable, Iterator
 
@@ -91,5 +91,18 @@ RULES = (
         "the folder next finishes what was begun. Only where one of the files was changed since, all stays "
         "as it is: convert the source again with `--force`, or remove the hidden folder.",
         check=check_notes("CK116", Severity.ERROR),
+    ),
+    Rule(
+        "CK117",
+        "custom-operator",
+        Severity.WARNING,
+        0,
+        "An ONNX graph names operators that neither ONNX nor the file itself defines.",
+        "An ONNX file holds no code. For an operator of another domain a runtime must be given a library, "
+        "and that is code of whoever wrote it; `com.microsoft` is built into ONNX Runtime and into no other. "
+        "The tensors are read all the same.",
+        "Load no operator library that comes with a model from strangers. For another runtime, export the "
+        "model with the operators of ONNX alone.",
+        check=check_notes("CK117", Severity.WARNING),
     ),
 )

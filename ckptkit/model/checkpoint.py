@@ -10,6 +10,9 @@ from ckptkit.model.source import Source
 from ckptkit.model.surroundings import Surroundings
 from ckptkit.model.tensor import Tensor
 
+EXPORTED = "onnx"
+"""Format, and container, of a graph that was exported from a checkpoint."""
+
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ckptkit.model.checkpoint import Note
+from ckptkit.model.checkpoint import EXPORTED, Note
 from ckptkit.model.finding import Verdict
-from ckptkit.model.onnx_types import FORMAT
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ class Entry:
     @property
     def is_export(self) -> bool:
         """Whether it is a graph that was exported from a checkpoint, so that no training goes on from it."""
-        return self.format == FORMAT
+        return self.format == EXPORTED
 
     @property
     def has_weights(self) -> bool:

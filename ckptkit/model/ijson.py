@@ -21,7 +21,9 @@ MAX_BYTES = 64 << 20
 MAX_DEPTH = 100
 """Nesting of arrays and objects; a bound above 200 could exhaust the interpreter's stack."""
 MAX_VALUES = 4_000_000
-"""Commas and opening brackets; each stands before a value, which takes up to 250 bytes of memory."""
+"""Commas and opening brackets; each stands before a value."""
+MAX_PARTS = 450_000
+"""Parts of a text (`parts`); each stands for up to 60 bytes of memory."""
 MAX_WIDE_BYTES = 8 << 20
 """Length of text with characters beyond U+FFFF, for which every character takes four bytes of memory."""
 MAX_PROBLEMS = 50
@@ -51,13 +53,14 @@ class Examined:
     over_limit: bool = False
 
 
-def parse(
+def parse(  # noqa: PLR0913 - most are bounds
     data: bytes,
     *,
     where: str = "",
     max_bytes: int = MAX_BYTES,
     max_depth: int = MAX_DEPTH,
     max_values: int = MAX_VALUES,
+    max_parts: int = MAX_PARTS,
     legacy: bool = False,
 ) -> object:
     """Return the value of `data`.
@@ -68,13 +71,21 @@ def parse(
         max_bytes: Bound on the length of `data`.
         max_depth: Bound on nesting, at most 200.
         max_values: Bound on commas and opening brackets.
+        max_parts: Bound on `parts`.
         legacy: Take what Python's `json` writes beyond JSON.
 
     Raises:
         LimitExceededError: A bound is exceeded.
         UnreadableCheckpointError: Anything else; the message carries all problems.
     """
-    examined = examine(data, max_bytes=max_bytes, max_depth=max_depth, max_values=max_values, legacy=legacy)
+    examined = examine(
+        data,
+        max_bytes=max_bytes,
+        max_depth=max_depth,
+        max_values=max_values,
+        max_parts=max_parts,
+        legacy=legacy,
+    )
     if examined.over_limit:
         raise LimitExceededError("; ".join(examined.problems), where=where)
     if examined.problems:
@@ -95,10 +106,11 @@ def examine(
     max_bytes: int = MAX_BYTES,
     max_depth: int = MAX_DEPTH,
     max_values: int = MAX_VALUES,
+    max_parts: int = MAX_PARTS,
     legacy: bool = False,
 ) -> Examined:
     """Parse `data` and find all that is wrong with it, at most `MAX_PROBLEMS`; raises nothing."""
-    if over := _over(data, max_bytes, max_values):
+    if over := _over(data, max_bytes, max_values, max_parts):
         return Examined(None, (over,), over_limit=True)
     if data.startswith(b"\xef\xbb\xbf"):
         return Examined(None, ("line 1, column 1: starts with a byte order mark",))
@@ -113,13 +125,22 @@ def examine(
     return _examine_text(text, legacy)
 
 
-def _over(data: bytes, max_bytes: int, max_values: int) -> str:
+def parts(data: bytes) -> int:
+    """Return for how much a text stands: a comma, an opening bracket, a string for one, a colon for three."""
+    marks = sum(map(data.count, (b",", b"[", b"{")))
+    return marks + 3 * data.count(b":") + data.count(b'"') // 2
+
+
+def _over(data: bytes, max_bytes: int, max_values: int, max_parts: int) -> str:
     """Return which bound on memory the text is over; empty where it is over none."""
     if len(data) > max_bytes:
         return f"{len(data)} bytes of JSON, at most {max_bytes} are read"
     values = sum(map(data.count, (b",", b"[", b"{")))
     if values > max_values:
         return f"{values} values of JSON, at most {max_values} are read"
+    # No text has more parts than three for each of its bytes.
+    if 3 * len(data) > max_parts and (count := parts(data)) > max_parts:
+        return f"{count} parts of JSON, at most {max_parts} are read"
     if len(data) > MAX_WIDE_BYTES and _WIDE.search(data):
         return f"{len(data)} bytes of JSON with characters beyond U+FFFF, at most {MAX_WIDE_BYTES} are read"
     return ""

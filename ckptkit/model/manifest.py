@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ckptkit.errors import UnsupportedTensorError
+from ckptkit.errors import LimitExceededError, UnsupportedTensorError
+from ckptkit.model import ijson
 from ckptkit.model.canonical import canonical
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.indented import indented
@@ -13,7 +14,11 @@ from ckptkit.model.tree import to_json
 from ckptkit.version import SPEC_VERSION, __version__
 
 SCHEMA = "https://ckptkit.dev/schemas/manifest-2.0.schema.json"
-NAME, DIGEST_NAME = "ckpt.json", "ckpt.json.sha256"
+NAME, DIGEST_PARTS_PER_TENSOR = 64
+"""Parts more that a manifest may have for each tensor that its files hold; its entry takes about 50."""
+DESCRIBED_TENSORS, PARTS_PER_DESCRIBED = 2000, 448
+"""Tensors of which the recovered network may say more, and parts for what it says of one."""
+NAME = "ckpt.json", "ckpt.json.sha256"
 MODEL, TRAINING = "model", "training"
 
 
@@ -171,15 +176,36 @@ def render(manifest: Mapping[str, object]) -> bytes:
 
     Raises:
         UnsupportedTensorError: A name or a text in it is no Unicode.
+        LimitExceededError: It would be longer than a manifest that is read.
     """
     text = indented(manifest)
     try:
-        return f"{text}\n".encode()
+        data = f"{text}\n".encode()
     except UnicodeEncodeError as error:
         around = text[max(error.start - 20, 0) : error.end]
         raise UnsupportedTensorError(
             f"a text holds half a UTF-16 pair, which no JSON file can: {around!r}"
         ) from error
+    _refuse_long(data, manifest.get("tensors"))
+    return data
+
+
+def most_parts(tensors: int) -> int:
+    """Return how many parts (`ijson.parts`) a manifest may have, by the tensors that its files hold."""
+    described = min(tensors, DESCRIBED_TENSORS)
+    return ijson.MAX_PARTS + PARTS_PER_TENSOR * tensors + PARTS_PER_DESCRIBED * described
+
+
+def _refuse_long(data: bytes, tensors: object) -> None:
+    rows = tensors if isinstance(tensors, list) else ()
+    held = sum(isinstance(row, dict) and "alias_of" not in row for row in rows)
+    most, found = most_parts(held), ijson.parts(data)
+    if len(data) > ijson.MAX_BYTES or found > most:
+        raise LimitExceededError(
+            f"its manifest would have {len(data)} bytes and {found} parts of JSON, at most {ijson.MAX_BYTES} "
+            f"and {most} are read",
+            fix="take long lists of numbers out of the checkpoint, or keep them as tensors",
+        )
 
 
 def digest_line(data: bytes) -> bytes:

@@ -5,9 +5,6 @@ Source: onnx 1.23.2, `onnx/onnx.proto` (`TensorProto.DataType`, and the comments
 
 from dataclasses import dataclass
 
-FORMAT = "onnx"
-"""Id of the reader, and of the container."""
-
 
 @dataclass(frozen=True, slots=True)
 class Element:

@@ -4,9 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from ckptkit.model.checkpoint import Checkpoint, Dropped, Note, SourceFile
+from ckptkit.model.checkpoint import EXPORTED, Checkpoint, Dropped, Note, SourceFile
 from ckptkit.model.naming import RENAMED
-from ckptkit.model.onnx_types import FORMAT
 from ckptkit.model.tensor import Tensor
 from ckptkit.readers import Reader
 from ckptkit.storage.probe import Probe
@@ -61,9 +60,9 @@ def _read(probe: Probe) -> Checkpoint:
     files = (SourceFile(name, "weights", source) for name, source in file.files.items())
     return Checkpoint(
         path=str(probe.path),
-        format=FORMAT,
+        format=EXPORTED,
         format_version=str(file.ir_version),
-        container=FORMAT,
+        container=EXPORTED,
         files=(SourceFile(probe.path.name, "weights", probe.source), *files),
         tensors=tensors,
         model_config={**dict(_config(file)), **({RENAMED: renamed} if renamed else {})},
@@ -178,4 +177,6 @@ def _foreign(file: "OnnxFile") -> Iterator[Note]:
         yield Note("custom-operator", what)
 
 
-READER = Reader(FORMAT, "the initializers of an ONNX file, with data inside or beside it", _recognises, _read)
+READER = Reader(
+    EXPORTED, "the initializers of an ONNX file, with data inside or beside it", _recognises, _read
+)
