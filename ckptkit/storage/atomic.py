@@ -141,13 +141,15 @@ def new_files(
         with _temporary(target, directory=True) as temp:
             with ExitStack() as stack:
                 staged = {path: temp / str(number) for number, path in enumerate(places)}
-                yield {path: stack.enter_context(create(file)) for path, file in staged.items()}
+                outputs = {path: stack.enter_context(create(file)) for path, file in staged.items()}
+                yield outputs
+                digests = {path: output.sha256() for path, output in outputs.items()}
             with exclusive(target.parent):
                 check()
                 for path, place in places.items():
                     _keep_permissions(place, staged[path])
                 together.forget(target)
-                together.promise(temp, target, beside)
+                together.promise(temp, target, digests)
                 together.keep(temp, target)
 
 

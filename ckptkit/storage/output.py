@@ -1,5 +1,6 @@
 """Files that are being written."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +12,7 @@ _SEND_BYTES = 64 << 20
 _GATHER_BYTES = 64 << 10
 """Pieces up to this size wait until there are `_HELD_BYTES` of them: a call of the system costs more."""
 _HELD_BYTES = 1 << 20
+_READ_BYTES = 4 << 20
 
 
 class Output:
@@ -24,16 +26,18 @@ class Output:
         flushed: Bytes that are in the file.
     """
 
-    __slots__ = ("_held", "_raw", "flushed", "size")
+    __slots__ = ("_held", "_raw", "_sha256", "flushed", "size")
 
     def __init__(self, raw: FileIO) -> None:
         self._raw = raw
         self._held = bytearray()
+        self._sha256 = ""
         self.size = self.flushed = 0
 
     def write(self, piece: bytes | memoryview) -> None:
         """Append `piece`; it may be changed afterwards."""
         self.size += len(piece)
+        self._sha256 = ""
         if len(piece) <= _GATHER_BYTES:
             self._held += piece
             if len(self._held) >= _HELD_BYTES:
@@ -69,6 +73,7 @@ class Output:
     def patch(self, offset: int, piece: bytes) -> None:
         """Overwrite bytes that have been written already."""
         self.flush()
+        self._sha256 = ""
         self._raw.seek(offset)
         self._put(piece)
         self._raw.seek(self.flushed)
@@ -77,6 +82,15 @@ class Output:
         """Return bytes that have been written; fewer than `length` at the end."""
         self.flush()
         return os.pread(self._raw.fileno(), length, offset)
+
+    def sha256(self) -> str:
+        """Return the hex sha256 of all that was given, which is read back once."""
+        if not self._sha256:
+            digest = hashlib.sha256()
+            for at in range(0, self.size, _READ_BYTES):
+                digest.update(self.read(at, _READ_BYTES))
+            self._sha256 = digest.hexdigest()
+        return self._sha256
 
     def readinto(self, offset: int, buffer: memoryview) -> int:
         """Read bytes that are in the file, beside a thread that writes; return how many."""

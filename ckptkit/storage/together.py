@@ -17,7 +17,7 @@ of the main file or in the one of that file's stem, and every file is, byte for 
 import errno
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -48,8 +48,13 @@ def places(target: Path, beside: Sequence[str]) -> dict[str, Path]:
     return {path: target.parent.joinpath(*path.split("/")) for path in paths}
 
 
-def promise(temp: Path, target: Path, beside: Sequence[str]) -> None:
-    """Write the journal of finished files, which lie in `temp` under their numbers, the main one's last.
+def promise(temp: Path, target: Path, digests: Mapping[str, str]) -> None:
+    """Write the journal of finished files.
+
+    Args:
+        temp: Where they lie, under their numbers.
+        target: Where the main file is to be.
+        digests: The sha256 of each by its path, the main file's last.
 
     Raises:
         TargetExistsError: A link or a file stands where a folder has to be.
@@ -57,10 +62,11 @@ def promise(temp: Path, target: Path, beside: Sequence[str]) -> None:
         CkptkitError: What stands in a place cannot be read.
     """
     rows = []
-    for number, (path, place) in enumerate(places(target, beside).items()):
+    *beside, _ = digests
+    for path, place in places(target, beside).items():
         if place.parent != target.parent:
             _refuse_unreachable(place.parent, target.parent)
-        rows.append((path, _standing(temp / str(number)) or "", _standing(place) or ""))
+        rows.append((path, digests[path], _standing(place) or ""))
     journal.write(temp, rows)
     sync_directory(temp)
 

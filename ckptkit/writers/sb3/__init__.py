@@ -21,7 +21,6 @@ from ckptkit.writers.sb3.archive import Archive, torch_member
 from ckptkit.writers.sb3.changes import Changes
 from ckptkit.writers.sb3.object_pickle import NAMES, references
 
-_PIECE_BYTES = 4 << 20
 _SYSTEM = "stable-baselines3"
 
 
@@ -170,7 +169,7 @@ def write(checkpoint: Checkpoint, target: Path, force: bool) -> Written:
             files.append(_listed(path, contents))
         with create(folder / f"{target.name}.zip") as output:
             written = _write_zip(checkpoint, made, output)
-            files.insert(0, (f"{target.name}.zip", output.size, _sha256(output)))
+            files.insert(0, (f"{target.name}.zip", output.size, output.sha256()))
     return _report(made, target, files, written)
 
 
@@ -183,7 +182,7 @@ def _write_files(checkpoint: Checkpoint, made: Agent, target: Path, force: bool)
             files.append(_listed(path, contents))
         output = outputs[target.name]
         written = _write_zip(checkpoint, made, output)
-        files.insert(0, (target.name, output.size, _sha256(output)))
+        files.insert(0, (target.name, output.size, output.sha256()))
     return _report(made, target, files, written)
 
 
@@ -245,13 +244,6 @@ def _report(made: Agent, target: Path, files: list[tuple[str, int, str]], archiv
         aliases=len(tensors) - len(owners),
         training_tensors=sum(copy.planned.role == TRAINING for copy in archive.copies),
     )
-
-
-def _sha256(output: Output) -> str:
-    state = hashlib.sha256()
-    for at in range(0, output.size, _PIECE_BYTES):
-        state.update(output.read(at, _PIECE_BYTES))
-    return state.hexdigest()
 
 
 WRITER = Writer(
