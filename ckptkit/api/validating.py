@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ckptkit.api.baselining import apply_baseline
 from ckptkit.api.checking import check, check_path, unread
@@ -17,6 +18,9 @@ from ckptkit.model.results import Report, Validation
 from ckptkit.model.settings import How, Settings
 from ckptkit.storage.probe import Probe
 from ckptkit.storage.walk import candidates
+
+if TYPE_CHECKING:
+    from ckptkit.api.caching import Cached
 
 Told = Callable[[Validation], None]
 
@@ -97,7 +101,7 @@ def _checked(paths: Iterable[PathLike], known: Settings, jobs: int, *, cache: bo
     What a search has found is remembered, unless it was known.
     """
     with ExitStack() as stack:
-        searcher = _Searcher(known, stack if cache else None)
+        searcher = _Searcher(known, stack, cache=cache)
         count = 0
         for item, result in each(partial(_check, how=known.how), searcher.items(paths), jobs):
             if isinstance(result, _Edge):
@@ -108,7 +112,7 @@ def _checked(paths: Iterable[PathLike], known: Settings, jobs: int, *, cache: bo
             elif result is not None:
                 count += 1
                 if item is not None and item.found:
-                    searcher.cached.keep(item.path, result)
+                    searcher.cached().keep(item.path, result)
                 yield result
 
 
@@ -117,17 +121,20 @@ def _check(one: _Candidate, how: How) -> Validation | _Edge | None:
 
 
 class _Searcher:
-    """Finds what is to be checked.
+    """Finds what is to be checked, and remembers what came of it until `stack` is left."""
 
-    Attributes:
-        cached: What is known of it; opened when the first directory is searched.
-    """
+    def __init__(self, known: Settings, stack: ExitStack, *, cache: bool) -> None:
+        self._known, self._stack, self._cache = known, stack, cache
+        self._cached: Cached | None = None
 
-    def __init__(self, known: Settings, stack: ExitStack | None) -> None:
-        from ckptkit.api.caching import uncached
+    def cached(self) -> "Cached":
+        """Return what is known of earlier; it is opened when the first directory is searched."""
+        if self._cached is None:
+            from ckptkit.api.caching import Cached, uncached
 
-        self._known, self._stack = known, stack
-        self.cached = uncached(known)
+            opened = Cached.opened(self._known) if self._cache else nullcontext(uncached(self._known))
+            self._cached = self._stack.enter_context(opened)
+        return self._cached
 
     def items(self, paths: Iterable[PathLike]) -> Iterator[Item]:
         """Yield what is at the paths, in their order."""
@@ -141,13 +148,8 @@ class _Searcher:
         if not Probe(path).is_directory or is_checkpoint(Path(path)):
             yield _Candidate(Path(path))
             return
-        if self._stack is not None:
-            from ckptkit.api.caching import Cached
-
-            self.cached = self._stack.enter_context(Cached.opened(self._known))
-            self._stack = None
         yield Known(_Edge(os.fspath(path), ends=False))
-        for found in candidates(Path(path), self.cached.claims):
-            known = self.cached.find(found)
+        for found in candidates(Path(path), self.cached().claims):
+            known = self.cached().find(found)
             yield _Candidate(found, found=True) if known is None else Known(known)
         yield Known(_Edge(os.fspath(path), ends=True))

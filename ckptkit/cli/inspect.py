@@ -69,7 +69,8 @@ def command(
     if chosen == "svg" and len(found) > 1:
         raise UsageError(f"one svg holds one network, and there are {len(found)} here", fix="name one PATH")
     if found or chosen == "json":
-        emit(_render(found, chosen, graph=graph, color=wants_color(color, output), output=output), output)
+        how = {"graph": graph, "color": wants_color(color, output), "several": len(paths) > 1}
+        emit(_render(found, chosen, terminal_width(output), **how), output)
     return max([status, *(_status_of(one) for one in found)])
 
 
@@ -102,11 +103,11 @@ def _inspect(paths: Iterable[str], found: list[Inspection | Directory], **hints:
 
 
 def _render(
-    found: list[Inspection | Directory], form: str, *, graph: bool, color: bool, output: str | None
+    found: list[Inspection | Directory], form: str, width: int | None, *, graph: bool, **how: bool
 ) -> str:
     from ckptkit import report
 
     if graph:
         single = [one for one in found if isinstance(one, Inspection)]
-        return report.graphs(single, form, color=color, width=terminal_width(output))
-    return report.inspections(found, form, color=color)
+        return report.graphs(single, form, width=width, **how)
+    return report.inspections(found, form, **how)

@@ -25,18 +25,21 @@ VALIDATION_SUFFIXES = {".json": "json", ".sarif": "sarif", ".xml": "junit", ".md
 """The form of a report file by its suffix."""
 
 
-def inspections(found: Sequence[Inspection | Directory], form: str, *, color: bool = False) -> str:
+def inspections(
+    found: Sequence[Inspection | Directory], form: str, *, color: bool = False, several: bool = False
+) -> str:
     """Render what `inspect` found.
 
     Args:
         found: One checkpoint, or one directory of them, each.
         form: `text` or `json`; JSON of one of them is an object, of any other number an array.
         color: Whether a terminal shows the text.
+        several: Whether JSON is an array in any case, since more were asked for.
     """
     if form == JSON:
         from ckptkit.report import json_report
 
-        return json_report.inspections(found)
+        return json_report.inspections(found, several=several)
     from ckptkit.model.directory import Directory
     from ckptkit.report import directory_text, inspection_text
     from ckptkit.report.styled import render
@@ -48,7 +51,14 @@ def inspections(found: Sequence[Inspection | Directory], form: str, *, color: bo
     return "\n".join(render(lines, color=color) for lines in parts)
 
 
-def graphs(found: Sequence[Inspection], form: str, *, color: bool = False, width: int | None = None) -> str:
+def graphs(
+    found: Sequence[Inspection],
+    form: str,
+    *,
+    color: bool = False,
+    width: int | None = None,
+    several: bool = False,
+) -> str:
     """Draw the network of each checkpoint.
 
     Args:
@@ -56,17 +66,16 @@ def graphs(found: Sequence[Inspection], form: str, *, color: bool = False, width
         form: `text`, `json`, `svg`, or `md` for Markdown with a Mermaid flowchart.
         color: Whether a terminal shows the text.
         width: Columns of that terminal; None to wrap nothing.
+        several: As for `inspections`.
     """
     from ckptkit.report.graph_picture import picture
 
     drawn = [picture(one) for one in found]
     match form:
         case "json":
-            from ckptkit.report.graph_json import document
-            from ckptkit.report.json_report import text
+            from ckptkit.report.graph_json import documents
 
-            documents = [document(one) for one in drawn]
-            return text(documents[0] if len(documents) == 1 else documents)
+            return documents(drawn, several=several)
         case "svg":
             from ckptkit.report.graph_svg import svg
 
@@ -95,7 +104,9 @@ def validations(report: Report, form: str, *, color: bool = False, root: Path | 
 
         return json_report.validations(report)
     if form != "text":
-        return _for_programs(report, form, root)
+        from ckptkit.report.validation_forms import for_programs
+
+        return for_programs(report, form, root)
     parts = (validation(result, color=color) for result in report.results)
     return "".join(parts) + validations_end(report, color=color)
 
@@ -114,36 +125,6 @@ def validations_end(report: Report, *, color: bool = False) -> str:
     from ckptkit.report.validation_text import closing
 
     return render(closing(report, color=color), color=color)
-
-
-def _for_programs(report: Report, form: str, root: Path | None) -> str:
-    match form:
-        case "sarif":
-            from ckptkit.report.sarif import sarif
-            from ckptkit.report.words import not_compared
-
-            left = ((one.path, not_compared(one)) for one in report.results if one.not_compared)
-            return sarif(report.results, root, left)
-        case "junit":
-            from ckptkit.report.junit import junit
-
-            return junit(report)
-        case "github":
-            from ckptkit.report.annotations import github
-
-            return github(report, root)
-        case "gitlab":
-            from ckptkit.report.annotations import gitlab
-
-            return gitlab(report, root)
-        case "md":
-            from ckptkit.report.validation_markdown import markdown
-
-            return markdown(report, root)
-        case _:
-            from ckptkit.report.validation_html import html
-
-            return html(report, root)
 
 
 def receipt(done: Receipt, form: str, *, color: bool = False, list_dropped: bool = False) -> str:

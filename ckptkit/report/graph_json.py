@@ -1,10 +1,18 @@
 """The network of a checkpoint as JSON (`schemas/graph-report-1.0`): the graph, and its outline in blocks."""
 
+from collections.abc import Sequence
+
 from ckptkit.model.architecture import ValueType
 from ckptkit.report.graph_outline import Block
 from ckptkit.report.graph_picture import Picture
+from ckptkit.report.json_report import one_or_all
 
 SCHEMA = "https://ckptkit.dev/schemas/graph-report-1.0.schema.json"
+
+
+def documents(drawn: Sequence[Picture], *, several: bool) -> str:
+    """Return one object for one network, unless there might be several; else an array."""
+    return one_or_all([document(one) for one in drawn], several=several)
 
 
 def document(drawn: Picture) -> dict[str, object]:

@@ -26,12 +26,17 @@ SCHEMA = "https://ckptkit.dev/schemas/{}-1.0.schema.json"
 Object = dict[str, object]
 
 
-def inspections(found: Sequence[Inspection | Directory]) -> str:
-    """Return one object for one checkpoint or directory, else an array of them."""
+def inspections(found: Sequence[Inspection | Directory], *, several: bool = False) -> str:
+    """Return one object for one checkpoint or directory, unless there might be several; else an array."""
     documents = [
         directory_json.document(one) if isinstance(one, Directory) else _inspection(one) for one in found
     ]
-    return text(documents[0] if len(documents) == 1 else documents)
+    return one_or_all(documents, several=several)
+
+
+def one_or_all(documents: Sequence[Object], *, several: bool) -> str:
+    """Return the only document as an object; any other number, and those of `several`, as an array."""
+    return text(documents[0] if len(documents) == 1 and not several else documents)
 
 
 def validations(report: Report) -> str:

@@ -46,6 +46,18 @@ def test_inspect_goes_on_after_a_path_that_is_none(ckptkit: Call, safetensors_fi
     assert run.err.startswith("error: missing: ")
 
 
+@pytest.mark.parametrize("options", [[], ["--graph"], ["--assume", "relu"]])
+def test_the_form_of_json_says_what_was_asked_for_and_not_what_failed(
+    ckptkit: Call, safetensors_file: Path, options: list[str]
+) -> None:
+    """One path gives an object; several give an array, were all but one of them broken."""
+    alone = ckptkit("inspect", safetensors_file, "--format", "json", *options)
+    assert json.loads(alone.out)["path"] == str(safetensors_file)
+    run = ckptkit("inspect", "missing", safetensors_file, "--format", "json", *options)
+    assert run.status == 2
+    assert json.loads(run.out) == [json.loads(alone.out)]
+
+
 @pytest.mark.parametrize("command", ["inspect", "validate", "rules"])
 def test_the_suffix_of_the_output_file_chooses_json(
     ckptkit: Call, bundle: Path, tmp_path: Path, command: str
