@@ -14,11 +14,11 @@ from ckptkit.model.tree import to_json
 from ckptkit.version import SPEC_VERSION, __version__
 
 SCHEMA = "https://ckptkit.dev/schemas/manifest-2.0.schema.json"
-NAME, DIGEST_PARTS_PER_TENSOR = 64
+PARTS_PER_TENSOR = 64
 """Parts more that a manifest may have for each tensor that its files hold; its entry takes about 50."""
 DESCRIBED_TENSORS, PARTS_PER_DESCRIBED = 2000, 448
 """Tensors of which the recovered network may say more, and parts for what it says of one."""
-NAME = "ckpt.json", "ckpt.json.sha256"
+NAME, DIGEST_NAME = "ckpt.json", "ckpt.json.sha256"
 MODEL, TRAINING = "model", "training"
 
 

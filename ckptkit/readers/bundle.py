@@ -17,11 +17,13 @@ from ckptkit.model.tensor import PIECE_BYTES, Tensor
 from ckptkit.readers import Reader
 from ckptkit.storage import pointer
 from ckptkit.storage.folder import Found, files
+from ckptkit.storage.manifest_json import examine_manifest
 from ckptkit.storage.probe import Probe
 from ckptkit.storage.safetensors_file import SafetensorsFile, open_safetensors
 from ckptkit.storage.source import FileSource, MemorySource
 
 ID = "deploy"
+SUFFIX = ".safetensors"
 _DIGEST_LINE = re.compile(rf"([0-9a-f]{{64}})  {re.escape(NAME)}\n")
 _DIGEST_BYTES = 1024
 _DEFAULT_FILES = {MODEL: "model.safetensors", TRAINING: "training.safetensors"}
@@ -49,7 +51,7 @@ def _read(probe: Probe) -> Checkpoint:
     found = {one.path: one for one in files(folder)}
     manifest_source = _manifest_source(folder)
     data = manifest_source.read(0, min(manifest_source.size, ijson.MAX_BYTES + 1))
-    manifest, problems = _parse(data) if NAME in found else (None, (f"{NAME} is missing",))
+    manifest, problems = _parse(data, found) if NAME in found else (None, (f"{NAME} is missing",))
     recorded = _recorded(found.pop(DIGEST_NAME, None))
     found.pop(NAME, None)
     weights = dict(_weights(found, manifest or {}))
@@ -83,8 +85,9 @@ def _read(probe: Probe) -> Checkpoint:
     )
 
 
-def _parse(data: bytes) -> tuple[dict[str, object] | None, tuple[str, ...]]:
-    examined = ijson.examine(data)
+def _parse(data: bytes, found: Mapping[str, Found]) -> tuple[dict[str, object] | None, tuple[str, ...]]:
+    weights = (one.source for path, one in found.items() if path.endswith(SUFFIX) and one.source is not None)
+    examined = examine_manifest(data, weights)
     if isinstance(examined.value, dict):
         return examined.value, examined.problems
     return None, examined.problems or ("the manifest is no JSON object",)
@@ -176,7 +179,7 @@ def _source_files(manifest: Source, found: Mapping[str, Found]) -> Iterator[Sour
     yield SourceFile(NAME, "manifest", manifest)
     for path, one in found.items():
         if one.source is not None:
-            yield SourceFile(path, "weights" if path.endswith(".safetensors") else "metadata", one.source)
+            yield SourceFile(path, "weights" if path.endswith(SUFFIX) else "metadata", one.source)
 
 
 READER = Reader(ID, "a deploy bundle: a directory with ckpt.json and safetensors", _recognises, _read)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ckptkit.schema import catalogue, fast
@@ -21,6 +22,8 @@ INVALID = "invalid"
 Keyword = Callable[["Validator", Any, Any, Any], "Iterator[ValidationError]"]
 SHOWN = 60
 """Most characters of an offending value that a message shows."""
+MOST_PROBLEMS = 5000
+"""Problems after which a document is not gone through further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class Problem:
 
 
 def validate(name: str, document: object, *, strict: bool = False) -> list[Problem]:
-    """Return every problem of `document` under a schema, in document order.
+    """Return every problem of `document` under a schema, in document order; of very many the first.
 
     Args:
         name: Entity and version, such as `manifest-2.0`.
@@ -77,7 +80,8 @@ def unknown_fields(name: str, document: object) -> list[Problem]:
 
 def _problems(validator: "Validator", document: Any) -> list[Problem]:
     try:
-        problems = [problem for error in validator.iter_errors(document) for problem in _say(error)]
+        said = (problem for error in validator.iter_errors(document) for problem in _say(error))
+        problems = list(islice(said, MOST_PROBLEMS))
     except RecursionError:
         return [Problem("", "is nested too deeply to be checked")]
     return sorted(dict.fromkeys(problems), key=lambda problem: (_order(problem.pointer), problem.message))

@@ -3,6 +3,7 @@
 Source: safetensors 0.8.0, `README.md` ("Format") and `safetensors/src/tensor.rs`.
 """
 
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,9 +21,17 @@ MAX_HEADER_TOKENS = 3_000_000
 """Bound on quotes, commas and brackets; a tensor needs about 24."""
 MAX_HEADER_VALUES = 1_200_000
 """Bound on commas and opening brackets; a tensor needs about eight."""
+MAX_METADATA = 100_000
+"""Pairs of `__metadata__`; real files have a few, or a few hundred."""
 MAX_RANK = 64
 FORMAT_MAX_HEADER_BYTES = 100_000_000
 
+_DTYPE, _SHAPE = rb'"dtype"\s*+:\s*+"\w++"', rb'"shape"\s*+:\s*+\[[\d,\s]*+\]'
+_OFFSETS = rb'"data_offsets"\s*+:\s*+\[[\d,\s]*+\]'
+_ORDERS = (_DTYPE, _SHAPE, _OFFSETS), (_OFFSETS, _DTYPE, _SHAPE)
+_TENSOR = re.compile(b"|".join(rb"\s*+,\s*+".join(order) for order in _ORDERS))
+"""An entry as the reference library writes it, or with sorted fields; other strings count as metadata."""
+_TEXTS_PER_TENSOR = 5
 _METADATA = "__metadata__"
 _FIELDS = {"dtype", "shape", "data_offsets"}
 
@@ -96,7 +105,12 @@ def open_safetensors(source: Source) -> SafetensorsFile:
     header = _header(source)
     data_start = 8 + len(header)
     tree = parse(
-        header, where=source.name, max_bytes=MAX_HEADER_BYTES, max_depth=4, max_values=MAX_HEADER_VALUES
+        header,
+        where=source.name,
+        max_bytes=MAX_HEADER_BYTES,
+        max_depth=4,
+        max_values=MAX_HEADER_VALUES,
+        max_parts=MAX_HEADER_BYTES * 3,  # what takes memory besides tensors is bounded above
     )
     if not isinstance(tree, dict):
         raise _broken(source, "header is not a JSON object")
@@ -121,9 +135,26 @@ def _header(source: Source) -> bytes:
     header = source.read(8, length)
     if not header.startswith(b"{") or not header.rstrip(b" ").endswith(b"}"):
         raise _broken(source, "header must start with { and end with }, with spaces behind it only")
-    if sum(header.count(mark) for mark in (b'"', b",", b"[", b"{")) > MAX_HEADER_TOKENS:
-        raise LimitExceededError("header has too many parts", where=source.name)
+    _check_parts(header, source.name)
     return header
+
+
+def _check_parts(header: bytes, where: str) -> None:
+    """Refuse a header that would take far more memory than its tensors do."""
+    tokens = sum(header.count(mark) for mark in (b'"', b",", b"[", b"{"))
+    if tokens > MAX_HEADER_TOKENS:
+        what = f"{tokens} quotes, commas and brackets in its header, at most {MAX_HEADER_TOKENS} are read"
+        raise LimitExceededError(what, where=where)
+    texts = _texts(header) if tokens > 2 * MAX_METADATA else 0
+    if texts > 2 * MAX_METADATA:
+        what = f"{texts} strings besides those of tensors in its header, at most {2 * MAX_METADATA} are read"
+        raise LimitExceededError(what, where=where)
+
+
+def _texts(header: bytes) -> int:
+    """Return how many strings a header has besides those of tensors."""
+    plain = header.replace(b"\\\\", b"").replace(b'\\"', b"")
+    return plain.count(b'"') // 2 - _TEXTS_PER_TENSOR * sum(1 for _ in _TENSOR.finditer(plain))
 
 
 def _metadata(source: Source, value: object) -> dict[str, str]:

@@ -10,6 +10,7 @@ from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.manifest import MODEL, TRAINING, FileEntry
 from ckptkit.model.results import Written
 from ckptkit.storage.atomic import new_directory
+from ckptkit.storage.manifest_json import examine_manifest
 from ckptkit.storage.output import create
 from ckptkit.storage.source import FileSource
 from ckptkit.writers import Writer, copying, onnx_out, safetensors_out
@@ -104,7 +105,8 @@ def why_not(folder: Path) -> str:
 def _listed(path: Path) -> set[str]:
     """Return the first parts of the paths that a manifest lists; none where it is broken."""
     source = FileSource(path)
-    tree = ijson.examine(source.read(0, min(source.size, ijson.MAX_BYTES))).value
+    weights = (FileSource(file) for file in path.parent.glob("*.safetensors") if file.is_file())
+    tree = examine_manifest(source.read(0, min(source.size, ijson.MAX_BYTES)), weights).value
     rows = tree.get("files") if isinstance(tree, dict) else None
     paths = (row.get("path") for row in rows or () if isinstance(row, dict)) if isinstance(rows, list) else ()
     return {name.partition("/")[0] for name in paths if isinstance(name, str)}

@@ -50,3 +50,28 @@ def test_the_source_that_findings_name_is_looked_for_in_a_few_files() -> None:
     for before, said in ((HINTED - 1, "model.zip"), (HINTED, "restore the file from its source")):
         manifest = {**(sound.bundle.manifest or {}), "lineage": {"files": [*rows[:before], last]}}
         assert said in restore_hint(changed(sound, manifest=manifest))
+
+
+def test_of_very_many_findings_the_first_are_listed_and_the_rest_is_said() -> None:
+    sound = deploy()
+    assert sound.bundle is not None
+    for count, more in ((checks.MOST_FINDINGS, False), (checks.MOST_FINDINGS + 1, True)):
+        names = [f"x-{i}" for i in range(count)]
+        manifest = {
+            **(sound.bundle.manifest or {}),
+            "critical": names,
+            "extensions": {name: {} for name in names},
+        }
+        found = [one for one in checks.run(changed(sound, manifest=manifest), 1) if one.code == "CK204"]
+        assert len(found) == count
+        assert any("the others are not listed" in one.message for one in found) is more
+
+
+def test_a_schema_is_not_applied_to_what_breaks_it_a_million_times() -> None:
+    from ckptkit import schema
+    from ckptkit.schema.apply import MOST_PROBLEMS
+
+    sound = deploy()
+    assert sound.bundle is not None
+    manifest = {**(sound.bundle.manifest or {}), "files": [{}] * (2 * MOST_PROBLEMS)}
+    assert 500 < len(schema.validate_manifest(manifest)) <= MOST_PROBLEMS

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from ckptkit.errors import LimitExceededError
-from ckptkit.model import ijson
+from ckptkit.model import ijson, manifest
 from ckptkit.storage import safetensors_file, torch_storages
 from ckptkit.storage.pickles import limits
 from ckptkit.storage.sb3 import data
@@ -27,6 +27,10 @@ STATED = {
     "JSON text: manifest, other files": f"{ijson.MAX_BYTES // MIB} MiB",
     "nesting of arrays and objects in JSON": f"{ijson.MAX_DEPTH}",
     "values of JSON (commas and opening brackets)": f"{ijson.MAX_VALUES:,}",
+    "parts of JSON (a comma, an opening bracket and a string are one, a colon three)": (
+        f"{ijson.MAX_PARTS:,}; in a manifest {manifest.PARTS_PER_TENSOR} more for each tensor that its files "
+        f"hold, and {manifest.PARTS_PER_DESCRIBED} more for each of the first {manifest.DESCRIBED_TENSORS:,}"
+    ),
     "JSON text with characters beyond U+FFFF": f"{ijson.MAX_WIDE_BYTES // MIB} MiB",
     "digits of an integer in JSON": f"{ijson.MAX_DIGITS:,}",
     "`data` of a Stable-Baselines3 zip": (
@@ -34,7 +38,9 @@ STATED = {
     ),
     "dimensions of a tensor": f"{safetensors_file.MAX_RANK}",
     "header of a safetensors file": (
-        f"{safetensors_file.MAX_HEADER_BYTES // MIB} MiB, {safetensors_file.MAX_HEADER_VALUES:,} values"
+        f"{safetensors_file.MAX_HEADER_BYTES // MIB} MiB, {safetensors_file.MAX_HEADER_VALUES:,} values, "
+        f"{safetensors_file.MAX_HEADER_TOKENS:,} quotes, commas and brackets, "
+        f"{2 * safetensors_file.MAX_METADATA:,} strings besides those of tensors"
     ),
     "pickle of a torch file": f"{torch_storages.MAX_PICKLE_BYTES // MIB} MiB",
     "opcodes of a pickle": f"{limits.MAX_OPCODES:,}",
