@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field, fields
 from pathlib import Path
 from typing import Self
 
@@ -43,7 +43,8 @@ class Cached:
     @contextmanager
     def opened(cls, known: Settings) -> Iterator[Self]:
         """Give one with the cache of the user; what is new is kept when the block ends."""
-        options = (ruleset(), os.getcwd(), *astuple(known.how))  # noqa: PTH109
+        said = ",".join(one.name for one in fields(Validation))
+        options = (ruleset(), said, os.getcwd(), *astuple(known.how))  # noqa: PTH109
         with opened(options) as cache:
             yield cls(known.how, cache)
 

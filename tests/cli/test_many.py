@@ -14,7 +14,7 @@ import pytest
 
 from ckptkit import api
 from ckptkit import report as forms
-from ckptkit.api import spreading
+from ckptkit.api import caching, spreading
 from ckptkit.model.settings import Lfs, Settings, Verify
 from ckptkit.storage import result_cache, stamps
 from ckptkit.storage.result_cache import opened
@@ -119,6 +119,14 @@ def checked_again(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 def test_another_ruleset_checks_again(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     api.validate("models", cache=True)
     monkeypatch.setattr("ckptkit.api.caching.__version__", "0.0.1")
+    assert len(checked_again(monkeypatch)) >= 40
+
+
+def test_results_that_say_less_are_not_taken(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of a ckptkit whose results had fewer fields: what they do not say would be taken for clean."""
+    api.validate("models", cache=True)
+    kept = caching.fields
+    monkeypatch.setattr(caching, "fields", lambda kind: kept(kind)[:-1])
     assert len(checked_again(monkeypatch)) >= 40
 
 
