@@ -34,16 +34,13 @@ def _is_plain(value: object) -> bool:
 
     That is so without floats, and with keys of ASCII, whose order of code points is that of UTF-16.
     """
-    match value:
-        case None | bool() | str():
-            return True
-        case int():
-            return abs(value) <= SAFE_INTEGER
-        case list():
-            return all(map(_is_plain, value))
-        case dict():
-            return "".join(value).isascii() and all(map(_is_plain, value.values()))
-    return False
+    if isinstance(value, str) or value is None:
+        return True
+    if isinstance(value, int):
+        return -SAFE_INTEGER <= value <= SAFE_INTEGER
+    if isinstance(value, dict):
+        return "".join(value).isascii() and all(map(_is_plain, value.values()))
+    return isinstance(value, list) and all(map(_is_plain, value))
 
 
 def _write(value: object, put: Callable[[str], None]) -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 
 _quoted = json.encoder.encode_basestring
+_OBJECTS, _LISTS = (dict, Mapping), (list, tuple)
 _scalar = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
@@ -18,13 +19,15 @@ def indented(value: object, *, line: str = "\n") -> str:
         ValueError: A number is not finite.
         TypeError: `value` is no JSON data.
     """
-    if type(value) is str:
+    if isinstance(value, str):
         return _quoted(value)
+    if type(value) is int:
+        return str(value)
     inner = f"{line} "
-    if isinstance(value, Mapping):
+    if isinstance(value, _OBJECTS):
         rows = [f"{_quoted(key)}: {indented(item, line=inner)}" for key, item in value.items()]
         return f"{{{inner}{f',{inner}'.join(rows)}{line}}}" if rows else "{}"
-    if isinstance(value, list | tuple):
+    if isinstance(value, _LISTS):
         rows = [indented(item, line=inner) for item in value]
         return f"[{inner}{f',{inner}'.join(rows)}{line}]" if rows else "[]"
-    return str(value) if type(value) is int else _scalar(value)
+    return _scalar(value)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ckptkit.model import canonical as form
 from ckptkit.model.canonical import canonical, number
 
 # RFC 8785, appendix B: bits of a float64 and its spelling.
@@ -82,3 +83,22 @@ def test_what_json_cannot_hold_is_refused(value: object) -> None:
 def test_other_types_are_refused() -> None:
     with pytest.raises(TypeError):
         canonical({"a": (1, 2)})
+
+
+TEXTS = st.text(st.characters(blacklist_categories=["Cs"]), max_size=12)
+DATA = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53) + 1, 2**53 - 1)
+    | TEXTS
+    | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(DATA)
+def test_the_short_way_gives_the_same_bytes(value: object) -> None:
+    parts: list[str] = []
+    form._write(value, parts.append)
+    assert canonical(value) == "".join(parts).encode()
