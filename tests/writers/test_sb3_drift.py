@@ -304,8 +304,8 @@ def test_every_agent_of_the_corpus_opens_and_acts_as_before(tmp_path: Path) -> N
     wrong, count = [], 0
     for source in sorted((root / "files").rglob("*.zip")):
         name = source.relative_to(root / "files").as_posix()
-        api.convert(source, "sb3", tmp_path / "out.zip", force=True)
-        found = load(read(source).model_config["algorithm"], tmp_path / "out.zip")
+        api.convert(source, "sb3", tmp_path / f"{count}.zip")
+        found = load(read(source).model_config["algorithm"], tmp_path / f"{count}.zip")
         expected = np.load(root / "expected" / (name.removesuffix(".zip").replace("/", "__") + ".npz"))
         with without_gym():
             action = found.predict(expected["obs"], deterministic=True)[0].reshape(expected["action"].shape)
