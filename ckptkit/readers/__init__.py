@@ -51,7 +51,7 @@ def find(probe: Probe) -> Reader:
     if claims:
         names = ", ".join(reader.id for reader in claims)
         raise UnreadableCheckpointError(f"could be read in more than one way: {names}", where=where)
-    known = ", ".join(reader.id for reader in readers())
-    raise NotACheckpointError(
-        "not a checkpoint of any format that ckptkit reads", where=where, fix=f"it reads {known}"
-    )
+    fix = f"it reads {', '.join(reader.id for reader in readers())}"
+    if probe.is_directory:
+        fix = "name one that lies in it; inspect, validate, recover, scan and migrate search directories"
+    raise NotACheckpointError("not a checkpoint of any format that ckptkit reads", where=where, fix=fix)

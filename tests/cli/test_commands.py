@@ -46,6 +46,17 @@ def test_inspect_goes_on_after_a_path_that_is_none(ckptkit: Call, safetensors_fi
     assert run.err.startswith("error: missing: ")
 
 
+@pytest.mark.parametrize(
+    "command", [["convert", "--to", "v2", "-o", "x"], ["export", "onnx", "-o", "x"], ["compat"]]
+)
+def test_what_takes_one_checkpoint_says_who_searches_directories(
+    ckptkit: Call, bundle: Path, command: list[str]
+) -> None:
+    run = ckptkit(*command, bundle.parent)
+    assert (run.status, run.out) == (2, "")
+    assert "validate, recover, scan and migrate search directories" in run.err
+
+
 @pytest.mark.parametrize("options", [[], ["--graph"], ["--assume", "relu"]])
 def test_the_form_of_json_says_what_was_asked_for_and_not_what_failed(
     ckptkit: Call, safetensors_file: Path, options: list[str]

@@ -1,12 +1,14 @@
 """Broken and hostile SB3 files: each a clear error of our own, or a verdict."""
 
 import base64
+import io
 import json
 import pickle
 import struct
 import zipfile
 
 import pytest
+import torch
 
 from ckptkit.api import recover, validate
 from ckptkit.errors import (
@@ -225,3 +227,17 @@ def test_a_flipped_byte_is_found_by_its_member(good):
             found["validate"] += 1
     assert min(found.values()) > 5
     assert sum(found.values()) > 200
+
+
+def test_a_flipped_byte_of_a_legacy_stream_is_found_where_it_is_read(good):
+    """Such a `policy.pth`, of the oldest releases, has no checksums of its own."""
+    stream = io.BytesIO()
+    weights = torch.arange(1000.0)
+    torch.save({"mlp.weight": weights}, stream, _use_new_zipfile_serialization=False)
+    write(good, members(good) | {"policy.pth": stream.getvalue()})
+    assert read(good).tensors["mlp.weight"].numpy()[999] == 999
+    raw = good.read_bytes()
+    at = raw.index(weights.numpy().tobytes()) + 2001
+    good.write_bytes(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :])
+    with pytest.raises(UnreadableCheckpointError, match=r"policy\.pth.*CRC"):
+        read(good)
