@@ -1,6 +1,8 @@
 """Tensors as arrays and torch tensors over mapped pages, and parts of them: torch and numpy as oracles."""
 
+import mmap
 import os
+import random
 import warnings
 import zipfile
 from pathlib import Path
@@ -15,7 +17,7 @@ from ckptkit.errors import UnreadableCheckpointError
 from ckptkit.model import views
 from ckptkit.model.dtype import DTYPES
 from ckptkit.model.tensor import Storage, Tensor
-from ckptkit.storage.source import FileSource
+from ckptkit.storage.source import FileSource, Window
 from tests.storage.counting import Counting
 
 ROWS = torch.arange(60_000, dtype=torch.float32).reshape(600, 100)
@@ -50,7 +52,8 @@ def is_mapped(array: np.ndarray) -> bool:
     owner = array
     while isinstance(owner, np.ndarray):
         owner = owner.base
-    return type(owner) is memoryview and type(owner.obj).__name__ == "mmap"
+    pages = owner.obj if isinstance(owner, memoryview) else owner
+    return isinstance(pages, mmap.mmap)
 
 
 def test_an_array_has_the_elements_over_pages_that_cannot_be_written(path):
@@ -191,3 +194,32 @@ def test_views_strides_and_nothing(tmp_path):
         assert np.array_equal(tensors[name].numpy(), expected.numpy())
         assert torch.equal(tensors[name].torch(), expected)
     assert np.array_equal(tensors["t"][5:7, ::2].numpy(), ROWS.T[5:7, ::2].numpy())
+
+
+def test_any_strides_give_what_torch_gives_and_are_written_nowhere_else(tmp_path):
+    file = tmp_path / "raw"
+    data = np.arange(400, dtype="<f4")
+    file.write_bytes(b"\0" * 8 + data.tobytes())
+    f32 = next(dtype for dtype in DTYPES if dtype.name == "F32")
+    storage = Storage(Window(FileSource(file), 8, data.nbytes))
+    draw = random.Random(4)
+    shared = overlapping = 0
+    for _ in range(500):
+        shape = tuple(draw.choice((1, 1, 2, 3, 5)) for _ in range(draw.randrange(4)))
+        strides = tuple(draw.choice((0, 1, 1, 2, 3, 5, 7, 15)) for _ in shape)
+        tensor = Tensor(f32, shape, strides, draw.randrange(100), storage)
+        expected = torch.as_strided(torch.from_numpy(data), shape, strides, tensor.offset)
+        assert np.array_equal(tensor.numpy(), expected.numpy())
+        assert is_mapped(tensor.numpy())
+        given = tensor.torch()
+        assert torch.equal(given, expected)
+        places = {int(place) for place in expected.reshape(-1)}
+        if len(places) < expected.numel():
+            overlapping += 1
+            assert views.buffer(tensor, writable=True) is None
+        given.copy_(torch.arange(given.numel()).reshape(given.shape))
+        assert given.reshape(-1).tolist() == list(range(given.numel()))
+        shared += views.buffer(tensor, writable=True) is not None
+    assert overlapping > 50
+    assert shared > 200
+    assert file.read_bytes() == b"\0" * 8 + data.tobytes()
