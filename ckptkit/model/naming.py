@@ -27,8 +27,8 @@ __all__ = [
 EXTRA_STATE = "_extra_state"
 """Last part of the key under which torch stores what `get_extra_state` returned; not a tensor."""
 RENAMED = "renamed_tensors"
-"""Field of `model_config` that lists tensors whose names, or layouts, an exporter changed: neither says which
-parameter of the network they were."""
+"""Field of `model_config` that lists tensors that an exporter named, turned or merged: neither name nor shape
+says which parameters of the network they were."""
 MAX_TENSORS = 1 << 17
 """Most tensors that one tree may name; shared containers could otherwise name them without end."""
 MAX_DEPTH = 64

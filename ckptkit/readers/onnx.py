@@ -1,13 +1,17 @@
 """Reader of a bare ONNX file: its initializers as tensors, what else it states as facts."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ckptkit.errors import LimitExceededError
 from ckptkit.model.checkpoint import EXPORTED, Checkpoint, Dropped, Note, SourceFile
 from ckptkit.model.naming import RENAMED
+from ckptkit.model.refusals import check_name
 from ckptkit.model.tensor import Tensor
 from ckptkit.readers import Reader
+from ckptkit.storage.pickles.limits import EXPANDED_BYTES
 from ckptkit.storage.probe import Probe
 
 if TYPE_CHECKING:
@@ -54,9 +58,8 @@ def _read(probe: Probe) -> Checkpoint:
 
     file = open_onnx(probe.source, Beside(probe.path))
     constants = _constants(file)
-    tensors = {name: tensor for name, tensor in file.tensors.items() if name not in constants}
-    changed = _changed(file)
-    renamed = [name for name in tensors if name in changed]
+    tensors = _named(file, constants, str(probe.path))
+    renamed = _changed(file, tensors)
     files = (SourceFile(name, "weights", source) for name, source in file.files.items())
     return Checkpoint(
         path=str(probe.path),
@@ -68,25 +71,78 @@ def _read(probe: Probe) -> Checkpoint:
         model_config={**dict(_config(file)), **({RENAMED: renamed} if renamed else {})},
         training_info={"metadata": dict(file.metadata)} if file.metadata else {},
         dropped=tuple(_dropped(file, constants)),
-        notes=(*_foreign(file), *_renamed(tensors, renamed), *_left(file)),
+        notes=(*_foreign(file), *_merged(file, tensors), *_renamed(tensors, renamed), *_left(file)),
     )
+
+
+def _is_own(file: "OnnxFile") -> bool:
+    """Whether ckptkit exported the file."""
+    return file.texts.get("producer_name") == OWN and DIGEST in file.metadata
 
 
 def _constants(file: "OnnxFile") -> list[str]:
     """Return the initializers that are part of the graph: operands, constants of ckptkit's own exports."""
-    own = file.texts.get("producer_name") == OWN and DIGEST in file.metadata
-    only = file.uses.operands - file.uses.others
+    only = file.uses.operands - file.uses.others.keys()
     return [
         name
         for name, tensor in file.tensors.items()
-        if (name in only and tensor.dtype.name in INTEGERS) or (own and CONSTANT.search(name))
+        if (name in only and tensor.dtype.name in INTEGERS) or (_is_own(file) and CONSTANT.search(name))
     ]
 
 
-def _changed(file: "OnnxFile") -> frozenset[str]:
-    """Return the tensors whose names an exporter made up, or which are not laid out as their names say."""
-    turned = {name for name in file.uses.turned if name.rpartition(".")[2] == WEIGHT}
-    return frozenset(turned | {name for name in file.tensors if MADE_UP.fullmatch(name)})
+def _named(file: "OnnxFile", constants: list[str], where: str) -> dict[str, Tensor]:
+    """Return the tensors, those that the exporter merged with equal ones under their own names too.
+
+    torch's exporter keeps one of several tensors with equal bytes, and makes the others by Identity. Each is
+    put behind what is left of its module, where a state dict has it.
+
+    Raises:
+        LimitExceededError: They have more than `EXPANDED_BYTES`.
+    """
+    merged: dict[str, dict[str, Tensor]] = {}
+    outputs, total = {value["name"] for value in file.outputs}, 0
+    for name, owner in file.uses.aliases.items():
+        if owner not in constants and name not in outputs and not MADE_UP.fullmatch(name):
+            made = _apart(file.tensors[owner], name)
+            merged.setdefault(_module(name), {})[name] = made
+            total += made.nbytes
+    if total > EXPANDED_BYTES:
+        what = f"{total} bytes of tensors that are others again, at most {EXPANDED_BYTES} are read"
+        raise LimitExceededError(what, where=where)
+    found: dict[str, Tensor] = {}
+    last = {_module(name): name for name in file.tensors}
+    for name, tensor in file.tensors.items():
+        if name not in constants:
+            found[name] = tensor
+        if last[_module(name)] == name:
+            found |= merged.pop(_module(name), {})
+    return found | {name: tensor for rest in merged.values() for name, tensor in rest.items()}
+
+
+def _module(name: str) -> str:
+    return name.rpartition(".")[0]
+
+
+def _apart(tensor: Tensor, name: str) -> Tensor:
+    """Return a tensor of the same bytes that is no alias: nothing says that the two were one."""
+    check_name(name)
+    return replace(tensor, storage=replace(tensor.storage, key=name))
+
+
+def _changed(file: "OnnxFile", names: Iterable[str]) -> list[str]:
+    """Return the tensors of which neither name nor shape says which parameters of the network they are.
+
+    An exporter made the name up, the matrix is used the other way round, or several nodes use the tensor:
+    then it is shared, or stands for others that had the same bytes.
+    """
+    uses, own = file.uses, _is_own(file)
+    return [
+        name
+        for name in names
+        if MADE_UP.fullmatch(name)
+        or (name in uses.turned and name.rpartition(".")[2] == WEIGHT)
+        or (uses.others[name] > 1 and not own)
+    ]
 
 
 def _config(file: "OnnxFile") -> Iterator[tuple[str, object]]:
@@ -129,11 +185,18 @@ def _dropped(file: "OnnxFile", constants: list[str]) -> Iterator[Dropped]:
         yield Dropped("graph.initializer", f"constants of the graph, such as shapes: {named}{more}")
 
 
+def _merged(file: "OnnxFile", tensors: Mapping[str, Tensor]) -> Iterator[Note]:
+    merged = [name for name in tensors if name in file.uses.aliases]
+    if merged:
+        what = f"the exporter merged tensors of equal bytes; named again: {len(merged)}"
+        yield Note("merged-tensors", what, merged[0])
+
+
 def _renamed(tensors: Mapping[str, Tensor], renamed: list[str]) -> Iterator[Note]:
     if renamed:
         what = (
-            f"not named or laid out as in the network: {len(renamed)} of {len(tensors)} tensors, which an "
-            "exporter changed; which parameters they were is not known"
+            f"named, turned or merged by an exporter, or used by several nodes: {len(renamed)} of "
+            f"{len(tensors)} tensors; which parameters of the network they were is not known"
         )
         yield Note("renamed-tensors", what, renamed[0])
 

@@ -97,8 +97,7 @@ def _unnamed(checkpoint: Checkpoint, renamed: list[str]) -> Recovered:
     """Return the answer where names are not the network's: without those, the others prove nothing."""
     more = f" and {len(renamed) - NAMED} more" if len(renamed) > NAMED else ""
     question = (
-        f"which parameters are {', '.join(renamed[:NAMED])}{more}? the exporter that wrote the file gave "
-        "them names or layouts of its own"
+        f"which parameters are {', '.join(renamed[:NAMED])}{more}? an exporter named, turned or merged them"
     )
     return Recovered(family="generic", questions=(question,), unexplained=tuple(checkpoint.tensors))
 

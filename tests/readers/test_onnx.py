@@ -18,6 +18,7 @@ from ckptkit import api, errors
 from ckptkit.digest import tensor_sha256
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.finding import Verdict
+from ckptkit.readers import onnx as reader
 from ckptkit.readers.onnx import READER
 from ckptkit.storage.probe import Probe
 from tests.corpus import CHECKOUT
@@ -37,6 +38,10 @@ def by_onnx(path: Path) -> dict[str, np.ndarray]:
 def assert_same(path: Path) -> Checkpoint:
     """Assert that what is read is among what onnx reads, to the bit."""
     checkpoint, wanted = ckptkit.read(path), by_onnx(path)
+    identities = [
+        node for node in onnx.load(path, load_external_data=False).graph.node if node.op_type == "Identity"
+    ]
+    wanted |= {node.output[0]: wanted[node.input[0]] for node in identities if node.input[0] in wanted}
     assert checkpoint.tensors.keys() <= wanted.keys()
     for name, tensor in checkpoint.tensors.items():
         assert tensor.shape == wanted[name].shape
@@ -51,6 +56,17 @@ def exported(folder: Path, module: nn.Module, shape: tuple[int, ...], **options:
         warnings.simplefilter("ignore")
         torch.onnx.export(module.eval(), (torch.ones(shape),), path, **options)
     return path
+
+
+class Wrapped(nn.Module):
+    """A policy as the attribute of a module, as the recipe for exporting one has it."""
+
+    def __init__(self, policy: nn.Module) -> None:
+        super().__init__()
+        self.policy = policy
+
+    def forward(self, observation: torch.Tensor) -> object:
+        return self.policy(observation)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -72,7 +88,7 @@ def test_fixture(case: str) -> None:
 
 
 def test_there_are_fixtures() -> None:
-    assert len(CASES) >= 9
+    assert len(CASES) >= 11
 
 
 def test_what_the_model_states_is_recorded() -> None:
@@ -115,6 +131,42 @@ def test_weights_that_an_exporter_turned_stay_unknown(tmp_path: Path, dynamo: bo
             ckptkit.convert(path, "deploy", tmp_path / "bundle")
     with pytest.raises(errors.ArchitectureError):
         ckptkit.load(path, assume=["tanh"])
+
+
+def test_tensors_that_the_exporter_merged_have_their_names_again(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 2))
+    for layer in (module[0], module[2]):
+        nn.init.zeros_(layer.bias)
+    state = module.state_dict()
+    path = exported(tmp_path, module, (1, 4), dynamo=False)
+    assert len(by_onnx(path)) == len(state) - 1
+    checkpoint = assert_same(path)
+    assert list(checkpoint.tensors) == list(state)
+    assert all(tensor.torch().equal(state[name]) for name, tensor in checkpoint.tensors.items())
+    assert ckptkit.recover(path, assume=["tanh"]).graph is not None
+    torch.save(state, tmp_path / "state.pt")
+    ckptkit.convert(tmp_path / "state.pt", "v2", tmp_path / "a.pt")
+    ckptkit.convert(path, "v2", tmp_path / "b.pt")
+    assert len({ckptkit.inspect(tmp_path / name).content_digest for name in ("a.pt", "b.pt")}) == 1
+
+
+def test_merged_tensors_that_would_fill_a_disk_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = FOLDER / "merged" / "model.onnx"
+    monkeypatch.setattr(reader, "EXPANDED_BYTES", 16)
+    ckptkit.read(path)
+    monkeypatch.setattr(reader, "EXPANDED_BYTES", 15)
+    with pytest.raises(errors.LimitExceededError, match="16 bytes"):
+        ckptkit.read(path)
+
+
+def test_an_export_in_the_way_that_stable_baselines3_documents(tmp_path: Path) -> None:
+    source = FIXTURES / "sb3" / "ppo" / "model.zip"
+    policy = ckptkit.load(source)
+    path = exported(tmp_path, Wrapped(policy), (1, 3), dynamo=False)
+    found = ckptkit.recover(path, assume=["stable-baselines3"])
+    assert found.family == "sb3-policy"
+    assert found.graph is not None
 
 
 def test_a_matrix_that_is_used_turned_is_not_taken_for_a_layer() -> None:

@@ -11,7 +11,7 @@ from ckptkit.model.refusals import refuse
 from ckptkit.model.tensor import Tensor
 from ckptkit.storage.onnx import messages
 from ckptkit.storage.onnx.tensors import Tensors, Told, initializer
-from ckptkit.storage.onnx.uses import Uses
+from ckptkit.storage.onnx.uses import IDENTITY, Uses
 from ckptkit.storage.onnx.walk import Walk
 from ckptkit.storage.onnx.wire import Field, signed
 
@@ -85,7 +85,7 @@ class Graphs:
     inners: int = 0
     constants: int = 0
     largest: Inner | None = None
-    uses: Uses = field(default_factory=lambda: Uses(frozenset()))
+    uses: Uses = field(default_factory=Uses)
     entries: set[str] = field(default_factory=set)
     _names: set[str] = field(default_factory=set)
 
@@ -95,10 +95,10 @@ class Graphs:
             self._part(name, one)
         self.inputs = {name: value for name, value in self.inputs.items() if name not in self._names}
         self.make.refuse_overlaps()
-        self.uses = Uses(frozenset(self.tensors))
+        self.uses = Uses(set(self.tensors))
         for one in self.walk.wire.fields(found.start, found.end):
             if one.number == messages.GRAPH_NODE:
-                self._node(one, 0)
+                self._node(one, 0, outermost=True)
 
     def _part(self, name: str, found: Field) -> None:
         """Take a part of the model's graph that is no node."""
@@ -142,14 +142,16 @@ class Graphs:
         self.functions.add((domain_of(stated["domain"]), stated["name"]))
         self._bound(self.functions, "functions")
 
-    def _node(self, found: Field, depth: int) -> None:
-        stated, inputs, attributes = {"domain": "", "op_type": "", "name": ""}, [], []
+    def _node(self, found: Field, depth: int, *, outermost: bool = False) -> None:
+        stated = {"domain": "", "op_type": "", "name": ""}
+        ends: dict[str, list[str]] = {"input": [], "output": []}
+        attributes = []
         for name, one in self.walk.of(messages.NODE, found.start, found.end):
             if name in stated:
                 stated[name] = self.walk.wire.text(one)
-            elif name == "input":
-                inputs.append(self.walk.wire.text(one))
-                self._bound(inputs, "inputs of a node")
+            elif name in ends:
+                ends[name].append(self.walk.wire.text(one))
+                self._bound(ends[name], f"{name}s of a node")
             elif name == "attribute":
                 attributes.append(one)
                 self._bound(attributes, "attributes of a node")
@@ -157,7 +159,11 @@ class Graphs:
         self.operators[domain, kind] += 1
         self._bound(self.operators, "different operators")
         flags = dict(self._attribute(one, stated["name"] or kind, depth) for one in attributes)
-        self.uses.add("" if domain else kind, inputs, transposed=bool(flags.get("transB")))
+        own = "" if domain else kind
+        if outermost and own == IDENTITY and self.uses.name(ends["input"], ends["output"]):
+            self._count_tensors()
+        else:
+            self.uses.add(own, ends["input"], transposed=bool(flags.get("transB")))
 
     def _attribute(self, found: Field, node: str, depth: int) -> tuple[str, int]:
         """Walk through an attribute and return its name and, where it is one number, that."""
@@ -204,13 +210,16 @@ class Graphs:
                 f"two tensors are called {told.name!r}: readers take one or the other"
             )
         self._names.add(told.name)
-        if len(self._names) > MAX_TENSORS:
-            raise LimitExceededError(
-                f"names more than {MAX_TENSORS} tensors", where=self.walk.wire.source.name
-            )
+        self._count_tensors()
         tensor = initializer(told)
         if tensor is not None:
             self.tensors[told.name] = tensor
+
+    def _count_tensors(self) -> None:
+        if len(self._names) + len(self.uses.aliases) > MAX_TENSORS:
+            raise LimitExceededError(
+                f"names more than {MAX_TENSORS} tensors", where=self.walk.wire.source.name
+            )
 
     def _within(self, told: Told, place: str) -> None:
         self.inners += 1

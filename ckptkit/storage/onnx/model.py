@@ -61,7 +61,7 @@ class OnnxFile:
     operators: Counter[Operator] = field(default_factory=Counter)
     functions: frozenset[Operator] = frozenset()
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
-    uses: Uses = field(default_factory=lambda: Uses(frozenset()))
+    uses: Uses = field(default_factory=Uses)
     inner: tuple[Inner, ...] = ()
     inners: int = 0
     constants: int = 0

@@ -3,6 +3,7 @@
 Source: onnx 1.23.2, `docs/Operators.md`.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -29,21 +30,26 @@ _SECOND = 1
 """Place of the matrix of weights among the inputs of MatMul and Gemm."""
 
 
+IDENTITY = "Identity"
+
+
 @dataclass(slots=True)
 class Uses:
     """The uses of some values.
 
     Attributes:
-        of: The values that are looked for.
+        of: The values that are looked for, and other names that were found for them.
         operands: Those that give a node its shape, axes or counts.
-        others: Those that a node uses for anything else.
+        others: How many nodes use them for anything else.
         turned: Those that a product takes as (in, out); torch has such a matrix as (out, in).
+        aliases: Other names of the values: what an Identity makes of one.
     """
 
-    of: frozenset[str]
+    of: set[str] = field(default_factory=set)
     operands: set[str] = field(default_factory=set)
-    others: set[str] = field(default_factory=set)
+    others: Counter[str] = field(default_factory=Counter)
     turned: set[str] = field(default_factory=set)
+    aliases: dict[str, str] = field(default_factory=dict)
 
     def add(self, operator: str, inputs: Sequence[str], *, transposed: bool) -> None:
         """Take a node.
@@ -57,6 +63,17 @@ class Uses:
         for index, name in enumerate(inputs):
             if name not in self.of:
                 continue
-            (self.operands if index in places else self.others).add(name)
+            if index in places:
+                self.operands.add(name)
+            else:
+                self.others[name] += 1
             if index == _SECOND and (operator == "MatMul" or (operator == "Gemm" and not transposed)):
                 self.turned.add(name)
+
+    def name(self, inputs: Sequence[str], outputs: Sequence[str]) -> bool:
+        """Take an Identity of the outermost graph; whether it gives one of the values another name."""
+        if len(inputs) != 1 or len(outputs) != 1 or inputs[0] not in self.of or outputs[0] in self.of:
+            return False
+        self.of.add(outputs[0])
+        self.aliases[outputs[0]] = self.aliases.get(inputs[0], inputs[0])
+        return True

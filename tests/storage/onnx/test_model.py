@@ -12,6 +12,7 @@ import pytest
 from ckptkit.errors import LimitExceededError, UnknownVersionError, UnreadableCheckpointError
 from ckptkit.model.onnx_types import NEWEST_IR
 from ckptkit.storage.onnx import OnnxFile, beside, graphs, is_onnx, open_onnx, stated, values, walk, wire
+from ckptkit.storage.pickles.limits import EXPANDED_BYTES
 from ckptkit.storage.source import MemorySource
 from fuzz.onnx_files import joined, varint
 from tests.corpus import CHECKOUT
@@ -162,6 +163,7 @@ def test_the_table_of_limits_says_what_the_code_holds() -> None:
         ),
         "integers that an ONNX file holds one by one": f"{values.MAX_VARINT_BYTES // MIB} MiB",
         "files beside an ONNX file": f"{beside.MAX_FILES:,}",
+        "tensors of an ONNX file that are others again": f"{EXPANDED_BYTES >> 30} GiB together",
     }
     assert {what: table.get(what) for what in stated_} == stated_
 
