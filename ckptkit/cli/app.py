@@ -27,7 +27,7 @@ COMMANDS = {
     "rules": "List the rules that validate checks.",
     "explain": "Say what a rule means and what to do.",
 }
-GARBAGE = 50_000
+GARBAGE = 400_000
 """Objects made between two looks for garbage in circles."""
 EPILOG = "Exit status: 0 clean, 1 findings, 2 usage, internal error or incomplete check."
 

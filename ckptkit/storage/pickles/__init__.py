@@ -134,4 +134,5 @@ def _run(machine: Machine) -> int:
     with _collector_paused():
         end = machine.run(TABLE)
         machine.guard(lambda: check_tree(machine.root, machine.where, end - machine.start, machine.room))
+        machine.memo.clear()  # most of it was steps on the way, which the collector would look at
     return end
