@@ -32,7 +32,7 @@ from ckptkit.storage.swap import made_folders, put_in_place, remove, secure, syn
 
 
 def places(target: Path, beside: Sequence[str]) -> dict[str, Path]:
-    """Return where each file of a set is to be by its path; the main file is last.
+    """Return where each file of a set is to be by its path, in the order in which they are moved.
 
     Args:
         target: Place of the main file.
@@ -41,7 +41,8 @@ def places(target: Path, beside: Sequence[str]) -> dict[str, Path]:
     Raises:
         UsageError: A path leads elsewhere, or to the place of another.
     """
-    paths = (*beside, target.name)
+    # Those in a folder come first: where it refuses them, nothing has been moved yet.
+    paths = (*sorted(beside, key=lambda path: "/" not in path), target.name)
     if not journal.are_places(paths, target.name):
         what = f"{', '.join(beside)} cannot lie beside a file of this name"
         raise UsageError(what, where=str(target), fix="choose another name")
@@ -211,5 +212,6 @@ def _refuse_unreachable(folder: Path, beside: Path) -> None:
         raise TargetExistsError("exists and is no folder; nothing else is replaced", where=str(folder))
     if folder.stat().st_dev != beside.stat().st_dev:
         raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), str(folder))
-    if not os.access(folder, os.W_OK | os.X_OK):
+    effective = os.access in os.supports_effective_ids
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=effective):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))

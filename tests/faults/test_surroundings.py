@@ -27,6 +27,8 @@ from tests.faults.layer import Faults, injected
 from tests.faults.writers import WEIGHTS, weights
 
 BUNDLES = ("deploy", "v2")
+STATISTICS = CHECKOUT / "fixtures" / "sb3" / "vecnormalize" / "agent.zip"
+"""An agent with a file of its own beside it."""
 COMMAND = [sys.executable, "-m", "ckptkit"]
 
 
@@ -95,6 +97,38 @@ def test_a_disk_that_is_full_keeps_what_it_holds(small_disk: Path, tmp_path: Pat
     assert refused >= 1
     assert (state(target) or target.read_bytes()) != before
     assert sound(target)
+
+
+def test_a_disk_that_is_full_keeps_an_agent_of_several_files(small_disk: Path) -> None:
+    target = small_disk / "made.zip"
+    api.convert(STATISTICS, "sb3", target)
+    (small_disk / "made" / "vecnormalize.pkl").write_bytes(b"old")
+    before = state(small_disk)
+    refused, pages = 0, 0
+    while True:
+        leave(small_disk, pages)
+        try:
+            api.convert(STATISTICS, "sb3", target, force=True)
+        except WriteError as error:
+            assert "disk is full; nothing was written" in str(error)
+            refused += 1
+        else:
+            break
+        (small_disk / "ballast").unlink()
+        assert state(small_disk) == before
+        pages += 1
+    assert refused >= 3
+    assert files(small_disk) == {"made", "made.zip", "ballast"}
+    assert (small_disk / "made" / "vecnormalize.pkl").read_bytes() != b"old"
+    assert not api.validate(target).results[0].findings
+
+
+def test_files_that_belong_together_lie_on_one_disk(small_disk: Path) -> None:
+    target = small_disk.with_suffix(".zip")
+    with pytest.raises(WriteError, match="another disk than its folder; nothing was written"):
+        api.convert(STATISTICS, "sb3", target)
+    assert files(target.parent) == {"disk"}
+    assert not files(small_disk)
 
 
 @pytest.mark.parametrize("to", BUNDLES)

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -53,7 +54,7 @@ def half(tmp_path: Path) -> Path:
     folder.mkdir()
     make(folder, b"old")
     stopped_after(folder, 1)
-    assert stands(folder)["a.json"] == b"new"
+    assert stands(folder)["made/b.pkl"] == b"new"
     assert stands(folder)["made.zip"] == b"old"
     return folder
 
@@ -266,6 +267,23 @@ def test_the_folder_beside_it_must_be_one(tmp_path: Path, what: str) -> None:
     assert not list((tmp_path / "far").iterdir())
     assert not list(tmp_path.glob(".*"))
     assert not (tmp_path / "a.json").exists()
+
+
+def test_a_folder_that_may_not_be_written_is_found_before_anything_moves() -> None:
+    user = os.geteuid()
+    if user == 0:  # the superuser may write anything
+        os.seteuid(65534)
+    try:
+        with TemporaryDirectory() as name:
+            folder = Path(name)
+            make(folder, b"old")
+            (folder / "made").chmod(0o500)
+            with pytest.raises(WriteError, match="may not be written; nothing was written"):
+                make(folder, b"new")
+            (folder / "made").chmod(0o700)
+            assert stands(folder) == whole(b"old")
+    finally:
+        os.seteuid(user)
 
 
 ELSEWHERE = ("../b", "b/c", "a/b/c", "/b", ".b", "a/..", "A.ZIP", "", "b\0")
