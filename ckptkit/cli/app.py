@@ -20,7 +20,7 @@ COMMANDS = {
     "diff": "Say in what two checkpoints differ: fields, layers and tensors.",
     "repair": "Mend what can be proven, and say what is left.",
     "export": "Export a network to ONNX, without torch.",
-    "recover": "Say which network a checkpoint holds, how sure that is, and what is open.",
+    "recover": "Say which network PATH holds, how sure that is, and what is open.",
     "runs": "Choose, rank, prune and publish the checkpoints of training runs.",
     "baseline": "Accept the findings of today; validate then reports new ones.",
     "cache": "Say where results of earlier runs are kept, or remove them.",

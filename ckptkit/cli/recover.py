@@ -36,7 +36,7 @@ def command(
     output: str | None,
     color: str,
 ) -> int:
-    """Say which network a checkpoint holds, how sure that is, and what is open.
+    """Say which network PATH holds, how sure that is, and what is open.
 
     PATH is a checkpoint, a bundle, or a directory to search for them. Each field is proven (the file says
     it, or its shapes leave no other value), constrained (the values listed are all there are), assumed (by

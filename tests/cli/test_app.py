@@ -38,7 +38,7 @@ def test_help_names_every_command_with_its_own_summary(ckptkit: Call) -> None:
 def test_every_command_module_is_in_the_group() -> None:
     modules = {path.stem for path in Path(app.__file__).parent.glob("*.py")}
     assert modules - set(app.COMMANDS) == {
-        *("__init__", "about", "app", "boundary", "options", "output", "progress")
+        *("__init__", "about", "app", "boundary", "options", "output", "paths", "progress")
     }
 
 
