@@ -11,6 +11,7 @@ from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.naming import RENAMED
 from ckptkit.model.recovered import Hints, Recovered
 from ckptkit.recovery import profiles
+from ckptkit.recovery.exported import held_to_graph
 from ckptkit.recovery.relations import Misfit
 
 if TYPE_CHECKING:
@@ -68,6 +69,10 @@ def recover(checkpoint: Checkpoint, hints: Hints) -> Recovered:
     profiles.check(hints.assume)
     if renamed := _renamed(checkpoint):
         return _unnamed(checkpoint, renamed)
+    return held_to_graph(checkpoint, _recovered(checkpoint, hints))
+
+
+def _recovered(checkpoint: Checkpoint, hints: Hints) -> Recovered:
     claims = [family for family in families() if family.claims(checkpoint)]
     if len(claims) == 1:
         return claims[0].recover(checkpoint, hints)
