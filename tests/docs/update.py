@@ -3,6 +3,7 @@
 A line that still matches is left as it is, with its `…`.
 """
 
+import contextlib
 import sys
 import tempfile
 from dataclasses import replace
@@ -16,9 +17,13 @@ from tests.docs.conftest import Place, furnish
 def update(path: Path, place: Place) -> None:
     """Run the blocks of a document and write what the console blocks show."""
     text = path.read_text(encoding="utf-8")
+    namespace: dict[str, object] = {"__name__": "__main__"}
     for block in blocks(path):
         if block.run and block.tag == "bash":
             place.bash(block.body)
+        elif block.run and block.tag == "python":
+            with contextlib.chdir(place.folder):
+                exec(compile(block.body, str(path), "exec"), namespace)  # noqa: S102
         elif block.run and block.tag == "console":
             text = text.replace(f"```console\n{block.body}```", f"```console\n{_body(block.body, place)}```")
     path.write_text(text, encoding="utf-8")
