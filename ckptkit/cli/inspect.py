@@ -68,8 +68,9 @@ def command(
             status = max(status, _inspect(group, found, input_shape=input_shape, assume=assume))
     if chosen == "svg" and len(found) > 1:
         raise UsageError(f"one svg holds one network, and there are {len(found)} here", fix="name one PATH")
-    if found or chosen == "json":
-        how = {"graph": graph, "color": wants_color(color, output), "several": len(paths) > 1}
+    several = len(paths) > 1
+    if found or (several and chosen == "json"):
+        how = {"graph": graph, "color": wants_color(color, output), "several": several}
         emit(_render(found, chosen, terminal_width(output), **how), output)
     return max([status, *(_status_of(one) for one in found)])
 

@@ -388,3 +388,10 @@ def test_a_full_disk(ckptkit: Call, tmp_path: Path, to: str) -> None:
         assert listing(disk) == []
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_one_path_that_cannot_be_inspected_gives_no_json(tmp_path: Path, ckptkit: Call) -> None:
+    path = str(tmp_path / "missing.zip")
+    run = ckptkit("inspect", path, "--format", "json")
+    assert (run.status, run.out) == (2, "")
+    assert json.loads(ckptkit("inspect", path, path, "--format", "json").out) == []
