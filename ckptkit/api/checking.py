@@ -14,7 +14,8 @@ from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.extras import install_command, missing
 from ckptkit.model.finding import Finding, Severity, Verdict
 from ckptkit.model.results import Validation
-from ckptkit.model.settings import How, Lfs, Verify
+from ckptkit.model.settings import How, Lfs
+from ckptkit.model.verify import Verify
 from ckptkit.storage.surroundings import look
 
 DESCRIBED = 1

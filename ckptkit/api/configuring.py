@@ -7,7 +7,8 @@ from typing import Any, cast
 from ckptkit import checks, schema
 from ckptkit.errors import UsageError
 from ckptkit.model.finding import Severity
-from ckptkit.model.settings import Lfs, Settings, Verify
+from ckptkit.model.settings import Lfs, Settings
+from ckptkit.model.verify import Verify
 from ckptkit.schema import catalogue
 from ckptkit.schema.apply import UNKNOWN
 from ckptkit.storage import settings_file

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ckptkit.errors import UsageError
 from ckptkit.model.finding import Finding, Severity
-from ckptkit.model.settings import Verify
+from ckptkit.model.verify import Verify
 
 if TYPE_CHECKING:
     from ckptkit.model.checkpoint import Checkpoint

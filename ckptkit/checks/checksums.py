@@ -6,7 +6,7 @@ from ckptkit.checks import Rule
 from ckptkit.errors import UnreadableCheckpointError
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.finding import Finding, Severity
-from ckptkit.model.settings import Verify
+from ckptkit.model.verify import Verify
 from ckptkit.storage.zip import ZipArchive, is_zip
 
 

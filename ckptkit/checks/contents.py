@@ -9,10 +9,10 @@ from ckptkit.errors import CkptkitError
 from ckptkit.model.bundle import BundleFacts
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.dtype import BY_NAME
-from ckptkit.model.settings import Verify
 from ckptkit.model.source import Source
 from ckptkit.model.tensor import Tensor
 from ckptkit.model.tree import tensors_in
+from ckptkit.model.verify import Verify
 from ckptkit.storage.canonical_safetensors import Row, layout
 
 

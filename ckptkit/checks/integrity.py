@@ -21,7 +21,7 @@ from ckptkit.checks.view import (
 from ckptkit.digest import Leaf, content_digest
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.finding import Finding, Severity
-from ckptkit.model.settings import Verify
+from ckptkit.model.verify import Verify
 
 
 def check_bytes(checkpoint: Checkpoint, verify: Verify) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from ckptkit.checks.view import shortened
 from ckptkit.errors import CkptkitError
 from ckptkit.model.checkpoint import Checkpoint
 from ckptkit.model.finding import Finding, Severity
-from ckptkit.model.settings import Verify
+from ckptkit.model.verify import Verify
 
 LARGE_BYTES = 50_000_000
 """Above this GitHub warns of a file in a plain git repository (documentation "About large files", 2026)."""

@@ -12,7 +12,8 @@ from ckptkit.cli.output import append, emit, wants_color
 from ckptkit.errors import NotACheckpointError
 from ckptkit.model.finding import Severity
 from ckptkit.model.results import Report, Validation
-from ckptkit.model.settings import Lfs, Settings, Verify
+from ckptkit.model.settings import Lfs, Settings
+from ckptkit.model.verify import Verify
 from ckptkit.report import VALIDATION_FORMS
 
 

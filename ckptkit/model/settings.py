@@ -7,6 +7,7 @@ from enum import StrEnum
 from functools import cache
 
 from ckptkit.model.finding import Severity
+from ckptkit.model.verify import Verify
 
 
 class Lfs(StrEnum):
@@ -19,20 +20,6 @@ class Lfs(StrEnum):
     POINTER = "pointer"
     REQUIRE = "require"
     SKIP = "skip"
-
-
-class Verify(StrEnum):
-    """Which bytes are compared with the digests that are recorded of them.
-
-    `ALL`: tensors and files; `TENSORS`: each tensor, and files only where tensors and a header that
-    follows from the manifest are not all of their bytes; `FILES`: files, and tensors only in a torch
-    dict, which lists no files; `HEADER`: none.
-    """
-
-    ALL = "all"
-    TENSORS = "tensors"
-    FILES = "files"
-    HEADER = "header"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,8 @@ from ckptkit.checks.hashing import run_of, sha256_of_all, source_sha256
 from ckptkit.errors import InaccessibleError, UnreadableCheckpointError
 from ckptkit.model.manifest import digest_line
 from ckptkit.model.results import Validation
-from ckptkit.model.settings import How, Settings, Verify
+from ckptkit.model.settings import How, Settings
+from ckptkit.model.verify import Verify
 from ckptkit.storage.source import MemorySource
 from ckptkit.writers.deploy import write
 from ckptkit.writers.torch_dict import write as write_dict

@@ -15,7 +15,8 @@ import pytest
 from ckptkit import api
 from ckptkit import report as forms
 from ckptkit.api import caching, spreading
-from ckptkit.model.settings import Lfs, Settings, Verify
+from ckptkit.model.settings import Lfs, Settings
+from ckptkit.model.verify import Verify
 from ckptkit.storage import result_cache, stamps
 from ckptkit.storage.result_cache import opened
 from tests.conftest import Call, safetensors_bytes

@@ -12,7 +12,8 @@ from ckptkit.api.configuring import settings
 from ckptkit.cli.validate import exit_status
 from ckptkit.model.finding import Finding, Severity, Verdict
 from ckptkit.model.results import Report, Validation
-from ckptkit.model.settings import Lfs, Settings, Verify
+from ckptkit.model.settings import Lfs, Settings
+from ckptkit.model.verify import Verify
 from tests.conftest import Call, safetensors_bytes
 from tests.corpus import CHECKOUT
 from tests.docs.blocks import blocks

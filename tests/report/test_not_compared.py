@@ -14,7 +14,8 @@ from junitparser import JUnitXml
 from ckptkit import api, checks, report
 from ckptkit.model.finding import Verdict
 from ckptkit.model.results import Report, Validation
-from ckptkit.model.settings import Settings, Verify
+from ckptkit.model.settings import Settings
+from ckptkit.model.verify import Verify
 from tests.conftest import Call, safetensors_bytes
 
 TENSORS, FILE = "the sha256 of its tensors", "the sha256 of model.safetensors"

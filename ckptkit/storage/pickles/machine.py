@@ -55,7 +55,7 @@ class Sight:
     why: str
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Machine:
     """The state of one run over one stream.
 
