@@ -56,7 +56,8 @@ def data_offset(source: Source, entry: Entry, end: int) -> int:
     if rest < 0:
         refuse("member overlaps what follows it", where)
     wide = zip64_values(_part(source, entry, head, fixed, extra_len), where) if extra_len else None
-    if wide is not None or crc != crc32 or packed != compressed or size != full:
+    unset = flags & HAS_DESCRIPTOR and not (crc or packed or size)
+    if wide is not None or not (unset or (crc == crc32 and packed == compressed and size == full)):
         _check_sizes(entry, (crc, packed, size), wide, where)
     if rest or flags & HAS_DESCRIPTOR:
         gap = _part(source, entry, head, fixed + extra_len + compressed, min(rest, 25))
