@@ -139,6 +139,7 @@ CASES: list[tuple[str, Callable[[], Checkpoint], str]] = [
     ),
     ("CK112", lambda: replace(LEGACY, notes=(Note("odd-alignment", "32 bytes"),)), "32 bytes"),
     ("CK113", lambda: replace(LEGACY, notes=(Note("lost-data", "no member data"),)), "no member data"),
+    ("CK117", lambda: replace(LEGACY, notes=(Note("custom-operator", "of 'own'"),)), "of 'own'"),
     ("CK116", lambda: replace(LEGACY, notes=(Note("unfinished", "of two agents"),)), "of two agents"),
     (
         "CK201",
