@@ -14,7 +14,7 @@ from ckptkit.storage.sb3.members import DATA, is_sb3
 from ckptkit.storage.scan import kinds, torch_zips
 from ckptkit.storage.scan.facts import Facts, part_of
 from ckptkit.storage.scan.sb3_data import cells
-from ckptkit.storage.scan.streams import numpy_object, read_all, streams, text_streams
+from ckptkit.storage.scan.streams import numpy_object, read_all, streams, text_streams, without_frames
 from ckptkit.storage.scan.tars import TarMembers
 from ckptkit.storage.scan.zips import head_of, recovered
 from ckptkit.storage.source import Window
@@ -158,7 +158,7 @@ def _torch_zip(look: Look, archive: ZipArchive, place: str) -> None:
     try:
         found = torch_zips.read(archive, place)
     except CkptkitError as error:
-        look.add(archive.source, place, "torch-zip", Facts(problem=error))
+        look.add(archive.source, place, "torch-zip", Facts(problem=without_frames(error)))
         at = len(look.parts)
         _members(look, archive, place, archive.members)
         if any(_says(part, error) for part in look.parts[at:]):
@@ -182,6 +182,7 @@ def _legacy(look: Look, source: Source, place: str) -> None:
         facts = Facts(carries=found.carries)
         facts.found.take(found)
     except CkptkitError as error:
+        without_frames(error)
         data, _ = read_all(source)
         facts = Facts.of(streams(data, place or source.name, count=LEGACY_PICKLES))
         facts.problem = error

@@ -8,15 +8,27 @@ from ckptkit.model.inert import ClassRef, GlobalUse, Instance
 from ckptkit.model.source import Source
 from ckptkit.model.tensor import Storage
 from ckptkit.storage.pickles import Examined, Pickle, examine
+from ckptkit.storage.pickles.limits import MAX_FACTS
 from ckptkit.storage.torch_storages import MAX_PICKLE_BYTES, parse_id
 from ckptkit.storage.zip.layout import LOCAL_MAGIC
 
+MAX_PICKLES = 10_000
+"""Pickles behind each other that are read."""
 TRIES = 64
 """Places behind a broken stream at which another is looked for."""
 TEXT_BYTES = 64 << 10
 """What is read first of a file that may be a pickle of protocol 0 or 1, which nothing marks as one."""
 _START = re.compile(rb"\x80[\x02-\x05]")
 _MODULE = re.compile(r"\w+(\.\w+)*", re.ASCII)
+
+
+def without_frames(error: CkptkitError) -> CkptkitError:
+    """Return an error that no longer holds on to what was being read when it was raised."""
+    one: BaseException | None = error
+    while one is not None and one.__traceback__ is not None:  # an error may be its own cause
+        one.__traceback__ = None
+        one = one.__cause__ or one.__context__
+    return error
 
 
 @dataclass(slots=True)
@@ -52,13 +64,18 @@ def streams(data: bytes, where: str, *, count: int = 0) -> Streams:
         count: Pickles after which other things follow, as in a legacy torch file; 0 where none may.
     """
     found = Streams()
-    at = 0
+    at = named = 0
     while at < len(data):
         name = f"{where}[pickle at byte {at}]" if at else where
-        one = examine(data, where=name, start=at, persistent=claimed)
+        one = _looked(data, name, at)
         found.pickles.append(one.pickle)
         found.problem = one.problem
         if one.problem is not None or len(found.pickles) == count:
+            break
+        named += len(one.pickle.globals)
+        if len(found.pickles) > MAX_PICKLES or named > MAX_FACTS:
+            over = f"more than {MAX_PICKLES} pickles, or {MAX_FACTS} globals in them, one behind the other"
+            found.problem = LimitExceededError(over, where=where)
             break
         at = one.pickle.end
         if at < len(data) and not _goes_on(data, at, where):
@@ -73,7 +90,15 @@ def streams(data: bytes, where: str, *, count: int = 0) -> Streams:
 def _goes_on(data: bytes, at: int, where: str) -> bool:
     if data[at] == 0x80:
         return True
-    return _is_whole(examine(data, where=where, start=at, persistent=claimed))
+    return _is_whole(_looked(data, where, at))
+
+
+def _looked(data: bytes, where: str, start: int) -> Examined:
+    """Read a pickle, and keep what it names without its values."""
+    one = examine(data, where=where, start=start, persistent=claimed)
+    known = one.pickle
+    bare = Pickle(None, known.end, known.verdict, known.globals, known.code)
+    return Examined(bare, one.problem and without_frames(one.problem))
 
 
 def _is_whole(one: Examined) -> bool:
@@ -89,7 +114,7 @@ def _look_behind(found: Streams, data: bytes, where: str) -> None:
             return
         if match.start() >= at:
             name = f"{where}[pickle at byte {match.start()}]"
-            one = examine(data, where=name, start=match.start(), persistent=claimed)
+            one = _looked(data, name, match.start())
             if _is_whole(one) or _refused(one.pickle):
                 found.pickles.append(one.pickle)
                 at = one.pickle.end
@@ -102,10 +127,10 @@ def text_streams(source: Source, where: str) -> Streams | None:
     names globals as a pickle does.
     """
     data = source.read(0, min(source.size, TEXT_BYTES))
-    first = examine(data, where=where, persistent=claimed)
+    first = _looked(data, where, 0)
     if first.problem is not None and len(data) < source.size and first.pickle.end > len(data) // 2:
         data, _ = read_all(source)
-        first = examine(data, where=where, persistent=claimed)
+        first = _looked(data, where, 0)
     named = any(_plausible(use) for use in first.pickle.globals)
     if _is_whole(first):
         taken = named or first.pickle.end == source.size > 1

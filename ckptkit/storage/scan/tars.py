@@ -9,6 +9,23 @@ from ckptkit.storage.compressed import SourceStream
 from ckptkit.storage.source import Window
 
 MAX_MEMBERS = 10_000
+MAX_HEADER_BYTES = 1 << 20
+"""Of an extended header, which names a member and says more of it."""
+
+
+class _Headers(SourceStream):
+    """A tar archive of which only headers are read; extended ones may be of any length."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return the next bytes.
+
+        Raises:
+            LimitExceededError: A header is longer than `MAX_HEADER_BYTES`.
+        """
+        if size is None or not 0 <= size <= MAX_HEADER_BYTES:
+            what = f"a header of {size} bytes in a tar, at most {MAX_HEADER_BYTES} are read"
+            raise LimitExceededError(what, where=self._source.name)
+        return super().read(size) or b""
 
 
 class TarMembers:
@@ -35,7 +52,7 @@ def _entries(source: Source) -> Iterator[tuple[str, Source]]:
     import tarfile
 
     try:
-        with tarfile.open(fileobj=cast("IO[bytes]", SourceStream(source)), mode="r:") as archive:
+        with tarfile.open(fileobj=cast("IO[bytes]", _Headers(source)), mode="r:") as archive:
             for entry in archive:
                 if entry.issparse():
                     raise UnreadableCheckpointError("a sparse member is not read", where=source.name)
