@@ -1,15 +1,23 @@
 """Small files that would grow: resident memory and time of a whole command, measured in a child process."""
 
+import bz2
+import io
 import json
+import lzma
+import random
+import shutil
 import struct
 import subprocess
 import sys
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from ckptkit.model import ijson
+from tests.corpus import CHECKOUT
 from tests.storage.pickles.streams import name, text
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="measured through /proc")
@@ -22,7 +30,7 @@ import contextlib, io, json, pathlib, re, resource, sys
 from ckptkit.cli.app import status
 said = io.StringIO()
 with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
-    code = status(["inspect", sys.argv[1]])
+    code = status(sys.argv[1:])
 used = resource.getrusage(resource.RUSAGE_SELF)
 # What getrusage says begins with the parent's own peak on Linux.
 most = int(re.search(r"VmHWM:\\s+(\\d+)", pathlib.Path("/proc/self/status").read_text())[1])
@@ -77,14 +85,23 @@ DATA: dict[str, Callable[[], bytes]] = {
 }
 
 
-def measured(path: Path) -> tuple[int, float, float, str]:
+def measured(path: Path, command: str) -> tuple[int, float, float, str]:
     """Return exit status, MB resident, seconds of processor time, and what was said."""
     run = subprocess.run(
-        [sys.executable, "-c", CHILD, str(path)], capture_output=True, text=True, check=False
+        [sys.executable, "-c", CHILD, command, str(path)], capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stderr
     code, resident, seconds, said = json.loads(run.stdout)
     return code, resident, seconds, said
+
+
+def sound_policy() -> bytes:
+    with zipfile.ZipFile(CHECKOUT / "fixtures" / "sb3" / "ppo" / "model.zip") as archive:
+        return archive.read("policy.pth")
+
+
+POLICY = sound_policy()
+"""It is read before `data`, which a broken one would keep from being read."""
 
 
 def zipped(path: Path, members: dict[str, bytes], method: int) -> Path:
@@ -94,9 +111,9 @@ def zipped(path: Path, members: dict[str, bytes], method: int) -> Path:
     return path
 
 
-def assert_cheap(path: Path) -> None:
-    code, resident, seconds, said = measured(path)
-    assert code in {1, 2}
+def assert_cheap(path: Path, command: str = "inspect", codes: tuple[int, ...] = (1, 2)) -> None:
+    code, resident, seconds, said = measured(path, command)
+    assert code in codes
     assert "internal error" not in said
     assert resident < MEGABYTES, f"{resident:.0f} MB for {path.stat().st_size} bytes"
     assert seconds < SECONDS
@@ -118,8 +135,10 @@ def test_pickles(case: str, method: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("method", [STORED, DEFLATED], ids=["stored", "deflated"])
 @pytest.mark.parametrize("case", DATA)
 def test_data_of_an_agent(case: str, method: int, tmp_path: Path) -> None:
-    members = {"data": DATA[case](), "policy.pth": b"", "_stable_baselines3_version": b"2.7.0"}
-    assert_cheap(zipped(tmp_path / "agent.zip", members, method))
+    members = {"data": DATA[case](), "policy.pth": POLICY, "_stable_baselines3_version": b"2.7.0"}
+    path = zipped(tmp_path / "agent.zip", members, method)
+    for command in ("inspect", "scan"):
+        assert_cheap(path, command)
 
 
 def test_zeros_in_a_storage(tmp_path: Path) -> None:
@@ -135,6 +154,94 @@ def test_safetensors_of_arrays(tmp_path: Path) -> None:
     assert_cheap(tmp_path / "model.safetensors")
 
 
+def test_safetensors_of_text_pairs(tmp_path: Path) -> None:
+    for count in (99_000, 580_000):
+        header = b'{"__metadata__":{' + b",".join(b'"%x":"%030x"' % (i, i) for i in range(count)) + b"}}"
+        (tmp_path / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
+        assert_cheap(tmp_path / "model.safetensors", codes=(0,) if count < 100_000 else (2,))
+
+
+MANIFESTS: dict[str, tuple[str, Callable[[int], str]]] = {
+    "lists in lists": ("model_config", lambda i: "[1000]"),
+    "names of extensions": ("critical", lambda i: f'"{i}"'),
+    "empty steps": ("preprocessing", lambda i: "{}"),
+    "empty files": ("files", lambda i: "{}"),
+    "files of the lineage": ("lineage", lambda i: f'{{"path":"{i}"}}'),
+    "texts": ("x-texts", lambda i: f'"{i}"'),
+    "objects": ("x-objects", lambda i: '{"a":1}'),
+}
+
+
+@pytest.mark.parametrize("share", [0.98, 3], ids=["below the bound", "above"])
+@pytest.mark.parametrize("case", MANIFESTS)
+def test_manifests(case: str, share: float, tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    shutil.copytree(CHECKOUT / "fixtures" / "conformance" / "graph" / "bundle", folder)
+    tree = json.loads((folder / "ckpt.json").read_bytes())
+    field, make = MANIFESTS[case]
+    count = int(share * ijson.MAX_PARTS) // (ijson.parts(make(100_000).encode()) + 1)
+    value = "[" + ",".join(map(make, range(count))) + "]"
+    tree[field] = {**tree[field], "files": None} if field == "lineage" else None
+    mark = '"files": null' if field == "lineage" else f'"{field}": null'
+    text = json.dumps(tree).replace(mark, mark.replace("null", value))
+    assert ijson.parts(text.encode()) > share * 0.9 * ijson.MAX_PARTS
+    (folder / "ckpt.json").write_text(text, encoding="utf-8")
+    assert_cheap(folder, "validate", codes=(1,))
+
+
+def many_fields() -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        entry = tarfile.TarInfo("a")
+        entry.pax_headers = {f"k{i}": "x" for i in range(300_000)}
+        archive.addfile(entry)
+    return packed.getvalue()
+
+
+def far_apart() -> bytes:
+    """Return a pickle and 84 MiB behind it that xz packs to an eighth."""
+    return b"\x80\x04N." + b"".join(random.Random(i).randbytes(8192) * 40 for i in range(270))
+
+
+SCANNED: dict[str, Callable[[], bytes]] = {
+    "pickles": lambda: b"\x80\x02N." * 2_400_000,
+    "pickles that name": lambda: b"".join(b"\x80\x02cm\nn%d\n." % i for i in range(600_000)),
+    "fields of a tar": many_fields,
+    "xz of zeros": lambda: lzma.compress(b"\x80\x04B\0\0\0\3" + bytes(48 << 20) + b"."),
+    "bzip2 of zeros": lambda: bz2.compress(b"\x80\x04B\0\0\0\3" + bytes(48 << 20) + b"."),
+    "xz of a large dictionary": lambda: lzma.compress(
+        far_apart(), filters=[{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 64 << 20}]
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SCANNED)
+def test_scans(case: str, tmp_path: Path) -> None:
+    (tmp_path / "x.pkl").write_bytes(SCANNED[case]())
+    assert_cheap(tmp_path / "x.pkl", "scan")
+
+
+@pytest.mark.parametrize("case", ["texts", "dictionary", "wide text"])
+def test_scans_of_torch_zips(case: str, tmp_path: Path) -> None:
+    """What was read when an error was raised is let go before the members are looked into."""
+    members = {"model/data.pkl": PICKLES[case](), "model/version": b"3\n"}
+    assert_cheap(zipped(tmp_path / "model.pt", members, STORED), "scan", codes=(0, 2))
+
+
+@pytest.mark.parametrize("case", ["empty members", "pickles", "long names"])
+def test_members_of_a_zip(case: str, tmp_path: Path) -> None:
+    made = {
+        "empty members": lambda: {f"{i:x}": b"" for i in range(90_000)},
+        "pickles": lambda: {f"{i:x}": b"\x80\x02N." for i in range(60_000)},
+        "long names": lambda: {f"{i:04}" + "\U00020000" * 255: b"" for i in range(4_500)},
+    }
+    path = zipped(tmp_path / "many.zip", made[case](), STORED)
+    for command in ("inspect", "scan"):
+        assert_cheap(path, command, codes=(0, 2))
+
+
 def test_there_are_enough() -> None:
     assert len(PICKLES) >= 20
     assert len(DATA) >= 5
+    assert len(MANIFESTS) >= 7
+    assert len(SCANNED) >= 6

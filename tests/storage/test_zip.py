@@ -323,7 +323,7 @@ def test_bounds(data, message):
 def test_all_deflated_members_together_are_bounded(monkeypatch):
     monkeypatch.setattr("ckptkit.storage.zip.MAX_INFLATED_BYTES", 1500)
     data = zip_bytes(M("r/a", b"1" * 1000, method=8), M("r/b", b"1" * 1000, method=8))
-    with pytest.raises(LimitExceededError, match="would grow over the limit"):
+    with pytest.raises(LimitExceededError, match="would grow to 2000 bytes, over the limit of 1500"):
         opened(data)
 
 

@@ -60,8 +60,10 @@ class ZipArchive:
         """
         directory = find_directory(source)
         entries = parse(source.read(directory.offset, directory.size), directory.count, source.name)
-        if sum(entry.size for entry in entries if entry.method == DEFLATED) > MAX_INFLATED_BYTES:
-            over_limit("deflated members would grow over the limit", source.name)
+        inflated = sum(entry.size for entry in entries if entry.method == DEFLATED)
+        if inflated > MAX_INFLATED_BYTES:
+            what = f"deflated members would grow to {inflated} bytes, over the limit of {MAX_INFLATED_BYTES}"
+            over_limit(what, source.name)
         entries.sort(key=lambda entry: entry.header_offset)
         starts = [entry.header_offset for entry in entries] + [directory.offset]
         if starts[0]:
