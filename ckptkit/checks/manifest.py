@@ -106,8 +106,8 @@ RULES = (
         Severity.ERROR,
         1,
         "The manifest breaks its JSON Schema.",
-        "A field that is missing, of another type or out of range cannot be relied on by any reader. Every "
-        "violation is listed with its JSON pointer.",
+        "A field that is missing, of another type or out of range cannot be relied on by any reader. "
+        "Violations are listed with their JSON pointers.",
         "Mend the field, or write the bundle again from its source.",
         musts=(
             "ARC-001",
