@@ -32,11 +32,11 @@ def calls(path: str, out: str) -> dict[str, list[tuple[str, ...]]]:
         "validate": [(path, "--jobs", "1", *JSON, "-o", f"{out}/report.json")],
         "convert": [(path, "--to", to, *force, f"{out}/{to}") for to in ("deploy", "v2", "sb3")],
         "export": [("onnx", path, *force, f"{out}/model.onnx")],
-        "recover": [(path, "--explain", "--counterexample")],
+        "recover": [(path, "--explain", "--counterexample", "--jobs", "1")],
         "compat": [(path, path)],
         "diff": [(path, path)],
         "baseline": [(path, "--reason", "seen", "-o", f"{out}/baseline.json")],
-        "migrate": [(path, "--dry-run")],
+        "migrate": [(path, "--dry-run", "--jobs", "1")],
         "scan": [(path, *JSON)],
         "repair": [(path,)],
         "runs": [
