@@ -32,8 +32,8 @@ class Part:
     Attributes:
         place: Where it lies, such as `policy.pth` or `models.zip:agent.pkl`; empty for the file itself.
         kind: `sb3-zip`, `torch-zip`, `torch-legacy`, `torch-package`, `zip`, `tar`, `gzip`, `xz`, `bzip2`,
-            `zstd`, `lz4`, `pickle`, `sb3-data`, `numpy`, `safetensors`, `onnx`, or the name of a container that
-            is not opened.
+            `zstd`, `lz4`, `pickle`, `sb3-data`, `numpy`, `safetensors`, `onnx`, or the name of a container
+            that is not opened.
         size: Bytes.
         verdict: What it holds besides data, or why that is not known; without the parts inside it.
         globals: Every global that its pickles name, in the order of the streams.
