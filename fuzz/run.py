@@ -1,9 +1,11 @@
 """Fuzzes targets one after the other: `python -m fuzz.run [--seconds N] [--out FOLDER] [TARGET…]`."""
 
 import argparse
+import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from fuzz.make_corpus import write
@@ -30,9 +32,12 @@ def main() -> int:
 
 def _fuzzed(target: str, folder: Path, seconds: int) -> int:
     log = folder / "log"
-    with log.open("wb") as file:
+    # libFuzzer ends the process without a word to Python, which could then remove nothing.
+    with log.open("wb") as file, tempfile.TemporaryDirectory(prefix="ckptkit-fuzz-", dir=_memory()) as place:
         command = [sys.executable, "-m", "fuzz.harness", target, str(folder), str(seconds)]
-        status = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False).returncode
+        status = subprocess.run(
+            command, stdout=file, stderr=subprocess.STDOUT, check=False, env=os.environ | {"TMPDIR": place}
+        ).returncode
     text = log.read_bytes()
     runs, edges = _RUNS.findall(text), _EDGES.findall(text)
     crashes = sorted(path.name for path in folder.glob("crashes/*"))
@@ -44,6 +49,12 @@ def _fuzzed(target: str, folder: Path, seconds: int) -> int:
     )
     sys.stdout.flush()
     return int(bool(crashes or status))
+
+
+def _memory() -> str | None:
+    """Return a folder that is in memory, where the system has one: the manifest target writes each input."""
+    shared = "/dev/shm"  # noqa: S108 - what is made there has a name of its own
+    return shared if os.access(shared, os.W_OK) else None
 
 
 if __name__ == "__main__":

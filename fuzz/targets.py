@@ -6,7 +6,6 @@ that the replay of the seeds runs wherever the tests do.
 
 import atexit
 import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -165,7 +164,7 @@ def manifest(data: bytes) -> None:
 @cache
 def _bundle() -> Path:
     """Return a folder with the files of a sound bundle, which goes when the process ends."""
-    folder = Path(tempfile.mkdtemp(prefix="ckptkit-fuzz-", dir=_memory()))
+    folder = Path(tempfile.mkdtemp(prefix="ckptkit-fuzz-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     shutil.copytree(FIXTURES / "conformance" / "graph" / "bundle", folder, dirs_exist_ok=True)
     return folder
@@ -179,12 +178,6 @@ def _sound_files(folder: Path) -> tuple[Found, ...]:
 @cache
 def _weights(source: Source) -> SafetensorsFile:
     return open_safetensors(source)
-
-
-def _memory() -> str | None:
-    """Return a folder that is in memory, where the system has one."""
-    shared = "/dev/shm"  # noqa: S108 - what is made there has a name of its own
-    return shared if os.access(shared, os.W_OK) else None
 
 
 def graph(data: bytes) -> None:
