@@ -11,8 +11,8 @@ from tests.conformance.cases import CASES
 from tests.spec import prose
 
 REQUIREMENTS = prose.requirements()
-OF_THE_MACHINE = frozenset({"CK114"})
-"""Rules on what a system allows; no file in a repository can break them."""
+OF_THE_MACHINE = frozenset({"CK114", "CK116"})
+"""Rules on what a system allows and what a killed run left there; the format has no part in them."""
 
 ON_RECOVERERS = frozenset(must for must in REQUIREMENTS if must.startswith("REC-"))
 """Requirements on programs and not on bundles; `test_recovery.py` has a test for each."""
