@@ -141,6 +141,8 @@ class Wire:
             raise self.broken(f"the text at byte {field.start} is not UTF-8") from error
 
     def _fill(self, at: int) -> None:
+        if at >= self.source.size:
+            raise self.broken(f"ends at byte {at}, where a field goes on")
         self._start = at
         self._buffer = self.source.read(at, min(_BUFFER_BYTES, self.source.size - at))
 
