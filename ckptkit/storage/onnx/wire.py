@@ -79,6 +79,8 @@ class Wire:
             self._fill(at)
             place = 0
         buffer = self._buffer
+        if at >= end or not buffer:
+            raise self.broken(f"ends at byte {at}, where a field should start")
         # Most tags, and most lengths, are one byte.
         tag = buffer[place]
         start = at + 1
@@ -141,8 +143,6 @@ class Wire:
             raise self.broken(f"the text at byte {field.start} is not UTF-8") from error
 
     def _fill(self, at: int) -> None:
-        if at >= self.source.size:
-            raise self.broken(f"ends at byte {at}, where a field goes on")
         self._start = at
         self._buffer = self.source.read(at, min(_BUFFER_BYTES, self.source.size - at))
 

@@ -196,7 +196,11 @@ def test_a_file_of_ten_megabytes_takes_little_memory(name: str, tmp_path: Path) 
         + BOMBS[name]()
     )
     run = subprocess.run(
-        [sys.executable, "-c", CHILD, str(path)], capture_output=True, text=True, check=True, cwd=CHECKOUT
+        [sys.executable, "-c", CHILD, "inspect", str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=CHECKOUT,
     )
     code, megabytes, seconds, said = json.loads(run.stdout)
     assert (code, "Traceback" in said) == (0 if name == "unknown" else 2, False), said
