@@ -3,12 +3,16 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import contextmanager
 
 from ckptkit.errors import CkptkitError
+
+_WITH_THREADS = ("numpy", "torch", "onnxruntime")
+"""Libraries that start threads of their own."""
 
 
 @contextmanager
@@ -20,7 +24,7 @@ def pool(count: int) -> Iterator[ProcessPoolExecutor]:
     Raises:
         CkptkitError: One of the processes was ended from outside.
     """
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("fork" if _may_copy() else "spawn")
     executor = ProcessPoolExecutor(count, mp_context=context, initializer=_begin)
     try:
         yield executor
@@ -29,6 +33,15 @@ def pool(count: int) -> Iterator[ProcessPoolExecutor]:
         raise CkptkitError(what, fix="let fewer work at once: --jobs 1") from error
     finally:
         executor.shutdown(cancel_futures=True)
+
+
+def _may_copy() -> bool:
+    """Whether a process may be a copy of this one, which starts in a millisecond, and not a new interpreter.
+
+    A copy has none of the threads of this process, and would wait for ever for what they hold.
+    """
+    alone = threading.active_count() == 1 and not any(name in sys.modules for name in _WITH_THREADS)
+    return alone and sys.platform == "linux"
 
 
 def _begin() -> None:

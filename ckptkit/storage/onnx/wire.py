@@ -76,11 +76,8 @@ class Wire:
         """Return the field that starts at a byte; its end is what it states and may lie behind `end`."""
         place = at - self._start
         if not 0 <= place <= len(self._buffer) - 2 * VARINT_BYTES:
-            self._fill(at)
-            place = 0
+            place = self._filled(at)
         buffer = self._buffer
-        if at >= end or not buffer:
-            raise self.broken(f"ends at byte {at}, where a field should start")
         # Most tags, and most lengths, are one byte.
         tag = buffer[place]
         start = at + 1
@@ -141,6 +138,13 @@ class Wire:
             return raw.decode("utf-8")
         except UnicodeDecodeError as error:
             raise self.broken(f"the text at byte {field.start} is not UTF-8") from error
+
+    def _filled(self, at: int) -> int:
+        """Read on from a byte at which a field starts; return its place in the buffer."""
+        if at >= self.source.size:
+            raise self.broken(f"ends at byte {at}, where a field should start")
+        self._fill(at)
+        return 0
 
     def _fill(self, at: int) -> None:
         self._start = at

@@ -40,6 +40,14 @@ class Pickle:
     globals: tuple[GlobalUse, ...]
     code: tuple[CodeFact, ...]
 
+    def at(self, place: str) -> "Pickle":
+        """Return the same pickle, read at no place in particular, as what lies at `place`."""
+        uses = [
+            GlobalUse(u.module, u.name, place + u.where, u.offset, u.allowed, u.why) for u in self.globals
+        ]
+        code = [fact._replace(where=place + fact.where) for fact in self.code]
+        return Pickle(self.root, self.end, self.verdict, tuple(uses), tuple(code))
+
 
 @dataclass(frozen=True, slots=True)
 class Examined:

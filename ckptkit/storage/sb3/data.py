@@ -12,10 +12,12 @@ import base64
 import binascii
 import math
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from ckptkit.errors import CkptkitError, LimitExceededError, UnreadableCheckpointError
 from ckptkit.model import ijson
 from ckptkit.storage import pickles
+from ckptkit.storage.pickles import Pickle
 from ckptkit.storage.sb3.collected import Collected
 
 MAX_BYTES = 16 << 20
@@ -24,6 +26,8 @@ MAX_VALUES = 200_000
 MAX_FIELDS = 10_000
 DATA = "data"
 SERIALIZED = ":serialized:"
+KNOWN_BYTES = 2 << 10
+"""Cells of up to so many bytes are remembered, which bounds what is."""
 
 
 def fields(raw: bytes, where: str, found: Collected) -> dict[str, object]:
@@ -52,7 +56,8 @@ def _parse(raw: bytes, where: str, found: Collected) -> Mapping[str, object]:
     document = ijson.parse(raw, where=where, max_bytes=MAX_BYTES, max_values=MAX_VALUES, legacy=True)
     if not isinstance(document, dict):
         raise UnreadableCheckpointError("the top level is no JSON object", where=where)
-    for pointer, literal in _literals(document, ""):
+    spelled = b"NaN" in raw or b"Infinity" in raw
+    for pointer, literal in _literals(document, "") if spelled else ():
         found.note("not-json", f"{literal} at {pointer}, which Python's json writes and JSON lacks", DATA)
     return document
 
@@ -110,7 +115,7 @@ def read_pickle(raw: bytes, where: str, place: str, found: Collected) -> object:
         UnsafeCheckpointError: It asks for something forbidden and then breaks.
     """
     try:
-        read = pickles.load(raw, where=where)
+        read = _known(raw).at(where) if len(raw) <= KNOWN_BYTES else pickles.load(raw, where=where)
     except CkptkitError as error:
         error.where = place
         raise
@@ -118,3 +123,12 @@ def read_pickle(raw: bytes, where: str, place: str, found: Collected) -> object:
     if read.end != len(raw):
         raise UnreadableCheckpointError(f"{len(raw) - read.end} bytes behind the pickle", where=place)
     return read.root
+
+
+@lru_cache(maxsize=128)
+def _known(raw: bytes) -> Pickle:
+    """Read a pickle once, however many agents hold it; nobody changes what they are given of one.
+
+    The agents of one run have most of their cells in common.
+    """
+    return pickles.load(raw, where="")

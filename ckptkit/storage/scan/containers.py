@@ -17,15 +17,13 @@ from ckptkit.storage.scan.sb3_data import cells
 from ckptkit.storage.scan.streams import numpy_object, read_all, streams, text_streams, without_frames
 from ckptkit.storage.scan.tars import TarMembers
 from ckptkit.storage.scan.zips import head_of, recovered
-from ckptkit.storage.source import MemorySource, Window
+from ckptkit.storage.source import Window
 from ckptkit.storage.torch_file import from_legacy, is_torch_zip
 from ckptkit.storage.zip import ZipArchive
 
 MAX_NESTED = 4
 """How deep containers inside containers are opened."""
 MAX_PARTS = 10_000
-SMALL_BYTES = 256 << 10
-"""An archive of up to so many bytes is read at once."""
 LEGACY_PICKLES = 5
 """Pickles at the start of a legacy torch file."""
 
@@ -62,19 +60,6 @@ class Look:
         """Add a part."""
         part = part_of(place, kind, source.size, facts, name=source.name, expected=self.expected)
         self.parts.append(part)
-
-
-def _at_hand(source: Source) -> Source:
-    """Return a small source in memory: the headers of an archive, one by one, take far longer to read.
-
-    One that cannot be read whole is left as it is: what is wrong with it is said where it is met.
-    """
-    if source.size > SMALL_BYTES:
-        return source
-    try:
-        return MemorySource(source.read(0, source.size), source.name)
-    except CkptkitError:
-        return source
 
 
 def _unmarked(look: Look, source: Source, place: str, head: bytes) -> None:
@@ -115,7 +100,7 @@ def _onnx(look: Look, source: Source, place: str) -> bool:
 
 def _zip(look: Look, source: Source, place: str) -> None:
     try:
-        archive = ZipArchive.open(_at_hand(source))
+        archive = ZipArchive.open(source)
     except CkptkitError as error:
         look.add(source, place, kinds.ZIP, Facts(problem=error))
         _recovered(look, source, place)

@@ -8,7 +8,6 @@ from functools import lru_cache
 
 from ckptkit.errors import CkptkitError, LimitExceededError, UnreadableCheckpointError
 from ckptkit.model import ijson
-from ckptkit.model.inert import GlobalUse
 from ckptkit.storage.pickles import Pickle, examine
 from ckptkit.storage.sb3.data import MAX_BYTES, MAX_FIELDS, MAX_VALUES, SERIALIZED, decoded, is_cell
 from ckptkit.storage.scan.facts import Facts
@@ -53,7 +52,7 @@ def _cell(value: object, place: str, name: str, facts: Facts) -> None:
         return
     known = _whole(raw) if len(raw) <= CACHED_BYTES else None
     if known is not None:
-        facts.found.take(_at(known, place))
+        facts.found.take(known.at(place))
         return
     several = streams(raw, place)
     for pickle in several.pickles:
@@ -70,13 +69,6 @@ def _whole(raw: bytes) -> Pickle | None:
     one = examine(raw, where="")
     whole = one.problem is None and one.pickle.end == len(raw)
     return replace(one.pickle, root=None) if whole else None
-
-
-def _at(known: Pickle, place: str) -> Pickle:
-    """Return the facts of a pickle with the place where it lies."""
-    uses = [GlobalUse(u.module, u.name, place + u.where, u.offset, u.allowed, u.why) for u in known.globals]
-    code = [fact._replace(where=place + fact.where) for fact in known.code]
-    return Pickle(None, known.end, known.verdict, tuple(uses), tuple(code))
 
 
 def _behind(name: str) -> CkptkitError:

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Self
 
+from ckptkit.errors import CkptkitError
 from ckptkit.model.source import Source
+from ckptkit.storage.source import MemorySource
 from ckptkit.storage.zip.central import parse
 from ckptkit.storage.zip.end import find_directory
 from ckptkit.storage.zip.layout import (
@@ -26,12 +28,28 @@ from ckptkit.storage.zip.layout import (
 from ckptkit.storage.zip.local import data_offset
 from ckptkit.storage.zip.members import InflatedSource, Member, StoredSource
 
+SMALL_BYTES = 256 << 10
+"""An archive of up to so many bytes is read at once for its headers."""
+
 __all__ = ["Member", "ZipArchive", "is_zip"]
 
 
 def is_zip(head: bytes) -> bool:
     """Whether a file that starts with `head` claims to be a zip archive."""
     return head[:4] in (LOCAL_MAGIC, END_MAGIC)
+
+
+def _at_hand(source: Source) -> Source:
+    """Return a small archive in memory: its headers, one by one, take far longer to read.
+
+    One that cannot be read whole is left as it is: what is wrong with it is said where it is met.
+    """
+    if source.size > SMALL_BYTES:
+        return source
+    try:
+        return MemorySource(source.read(0, source.size), source.name)
+    except CkptkitError:
+        return source
 
 
 class ZipArchive:
@@ -58,8 +76,9 @@ class ZipArchive:
                 message names the member and what is wrong with it.
             LimitExceededError: It is over a bound of `storage.zip.layout`.
         """
-        directory = find_directory(source)
-        entries = parse(source.read(directory.offset, directory.size), directory.count, source.name)
+        headers = _at_hand(source)
+        directory = find_directory(headers)
+        entries = parse(headers.read(directory.offset, directory.size), directory.count, source.name)
         inflated = sum(entry.size for entry in entries if entry.method == DEFLATED)
         if inflated > MAX_INFLATED_BYTES:
             what = f"deflated members would grow to {inflated} bytes, over the limit of {MAX_INFLATED_BYTES}"
@@ -71,7 +90,7 @@ class ZipArchive:
         members = {}
         for entry, end in zip(entries, starts[1:], strict=True):
             name, _, _, method, crc, packed, size, start = entry
-            offset = data_offset(source, entry, end)
+            offset = data_offset(headers, entry, end)
             members[name] = Member(name, start, offset, packed, size, crc, method)
         return cls(source, MappingProxyType(members))
 
