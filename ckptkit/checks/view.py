@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePath
-from typing import TypeGuard
+from typing import TypeGuard, TypeVar
 
 from ckptkit.model.bundle import BundleFacts
 from ckptkit.model.checkpoint import Checkpoint
@@ -23,6 +23,8 @@ HINTED = 100
 """Files of the lineage that are looked at for one that findings can name."""
 TRAINING_ROLE = "training"
 TRAINING_PREFIX = "training_state."
+
+Entry = TypeVar("Entry")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +122,26 @@ def version_of(manifest: Mapping[str, object]) -> tuple[int, int] | None:
 
 def tensor_entries(checkpoint: Checkpoint) -> tuple[TensorEntry, ...]:
     """Return the well-formed entries of `tensors`, in the manifest's order."""
-    made = (_tensor(index, row) for index, row in _objects(manifest_of(checkpoint).get("tensors")))
-    return tuple(entry for entry in made if entry is not None)
+    return _entries(checkpoint, "tensors", _tensor)
 
 
 def file_entries(checkpoint: Checkpoint) -> tuple[FileEntry, ...]:
     """Return the well-formed entries of `files`, in the manifest's order."""
-    made = (_file(index, row) for index, row in _objects(manifest_of(checkpoint).get("files")))
-    return tuple(entry for entry in made if entry is not None)
+    return _entries(checkpoint, "files", _file)
+
+
+def _entries(
+    checkpoint: Checkpoint, field: str, make: Callable[[int, Mapping[str, object]], Entry | None]
+) -> tuple[Entry, ...]:
+    """Return what is made of the rows of a field: once, as every other rule asks for it."""
+    bundle, rows = bundle_of(checkpoint), manifest_of(checkpoint).get(field)
+    if bundle is None:
+        return ()
+    known: tuple[object, tuple[Entry, ...]] | None = bundle.entries.get(field)
+    if known is None or known[0] is not rows:
+        made = (make(index, row) for index, row in _objects(rows))
+        known = bundle.entries[field] = (rows, tuple(entry for entry in made if entry is not None))
+    return known[1]
 
 
 def training_test(checkpoint: Checkpoint) -> Callable[[TensorEntry], bool]:

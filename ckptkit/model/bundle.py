@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ckptkit.model.source import Source
 
@@ -62,6 +63,7 @@ class BundleFacts:
         actual_digest: The sha256 of those bytes.
         members: Every file in the directory but the manifest and its digest file, sorted by path.
         embedded: Encoded trees that the torch dict itself holds beside the manifest, by field.
+        entries: What `checks.view` has made of lists in the manifest, by field, each beside its list.
     """
 
     encoding: str
@@ -73,3 +75,4 @@ class BundleFacts:
     actual_digest: str = ""
     members: Mapping[str, MemberFacts] = field(default_factory=dict)
     embedded: Mapping[str, object] = field(default_factory=dict)
+    entries: dict[str, tuple[object, Any]] = field(default_factory=dict, compare=False, repr=False)

@@ -8,8 +8,8 @@ from ckptkit import checks
 from tests.checks.building import changed, deploy
 
 ROWS = 300
-MOST = 60
-"""Times that all rules together may go through a list; there are about as many rules."""
+MOST = 10
+"""Times that all rules together may go through a list; there are six times as many rules."""
 
 
 class Counted(list[dict[str, object]]):
@@ -36,8 +36,8 @@ def test_no_list_is_gone_through_for_each_row_of_another(rows: int) -> None:
     lineage = Counted([{"path": i} for i in range(rows)])
     manifest |= {"tensors": tensors, "files": files, "lineage": {"files": lineage}}
     assert len(checks.run(changed(sound, manifest=manifest), 3)) > rows
-    assert 5 < tensors.times <= MOST
-    assert 5 < files.times <= MOST
+    assert 0 < tensors.times <= MOST
+    assert 0 < files.times <= MOST
 
 
 def test_the_source_that_findings_name_is_looked_for_in_a_few_files() -> None:
