@@ -72,9 +72,7 @@ class Compiler:
             for word in schema
             if word not in _ANNOTATIONS and word not in ("then", "else")
         ]
-        if len(tests) == 1:
-            return tests[0]
-        return lambda value: all(test(value) for test in tests)
+        return _every(tests)
 
     def _keyword(self, word: str, schema: Mapping[str, Any], base: str) -> Test:
         value = schema[word]
@@ -88,8 +86,7 @@ class Compiler:
         return self._reference(value, base)
 
     def _all(self, value: list[Schema], _: Mapping[str, Any], base: str) -> Test:
-        tests = [self._schema(each, base) for each in value]
-        return lambda found: all(test(found) for test in tests)
+        return _every([self._schema(each, base) for each in value])
 
     def _not(self, value: Schema, _: Mapping[str, Any], base: str) -> Test:
         test = self._schema(value, base)
@@ -133,6 +130,23 @@ class Compiler:
                 if key not in known and not any(each.search(key) for each in patterns)
             )
         )
+
+
+def _every(tests: list[Test]) -> Test:
+    """Return the test that all of `tests` hold; a document has many small values, and each meets a few."""
+    if len(tests) == 1:
+        return tests[0]
+    if len(tests) == 2:
+        first, second = tests
+        return lambda value: first(value) and second(value)
+
+    def every(value: Any) -> bool:
+        for test in tests:  # noqa: SIM110 - `all` takes twice as long here
+            if not test(value):
+                return False
+        return True
+
+    return every
 
 
 _METHODS = {
