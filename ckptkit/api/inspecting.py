@@ -81,7 +81,7 @@ def inspect_each(
             may stand in its place.
         input_shape: As for `inspect`.
         assume: As for `inspect`.
-        jobs: Processes to use, which import the calling program anew (it needs its `__main__` guard); 0
+        jobs: Processes to use, which may import the calling program anew (it needs its `__main__` guard); 0
             for one a core where there are many checkpoints.
     """
     work = partial(_inspected, input_shape=input_shape, assume=tuple(assume))

@@ -51,7 +51,7 @@ def migrate(  # noqa: PLR0913 - one parameter an option of the command
         to: `v2` (a torch dict) or `deploy` (a directory).
         backup: Whether a file whose bundle took its place is kept.
         dry_run: Do everything but write.
-        jobs: Processes to use, which import the calling program anew (it needs its `__main__` guard); 0
+        jobs: Processes to use, which may import the calling program anew (it needs its `__main__` guard); 0
             for one a core where there are many files.
         input_shape: Shape of one observation, for architectures that the files cannot tell.
         assume: Names of profiles that may supply what the files cannot tell.

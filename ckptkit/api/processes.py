@@ -8,11 +8,9 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 from ckptkit.errors import CkptkitError
-
-_WITH_THREADS = ("numpy", "torch", "onnxruntime")
-"""Libraries that start threads of their own."""
 
 
 @contextmanager
@@ -36,12 +34,15 @@ def pool(count: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def _may_copy() -> bool:
-    """Whether a process may be a copy of this one, which starts in a millisecond, and not a new interpreter.
+    """Whether a process may be a copy of this one, which starts sooner than a new interpreter.
 
-    A copy has none of the threads of this process, and would wait for ever for what they hold.
+    A copy has none of the other threads of this process, those of libraries among them, and would wait for
+    ever for what they hold. Linux says how many there are.
     """
-    alone = threading.active_count() == 1 and not any(name in sys.modules for name in _WITH_THREADS)
-    return alone and sys.platform == "linux"
+    try:
+        return sys.platform == "linux" and len(list(Path("/proc/self/task").iterdir())) == 1
+    except OSError:
+        return False
 
 
 def _begin() -> None:

@@ -91,7 +91,7 @@ def recover_each(
         assume: As for `recover`.
         explain: As for `recover`.
         counterexample: As for `recover`.
-        jobs: Processes to use, which import the calling program anew (it needs its `__main__` guard); 0
+        jobs: Processes to use, which may import the calling program anew (it needs its `__main__` guard); 0
             for one a core where there are many checkpoints.
 
     Raises:

@@ -24,7 +24,7 @@ def scan(paths: PathLike | Sequence[PathLike], *, jobs: int = 1, told: Told | No
 
     Args:
         paths: Files, or directories to search. Links to directories are not followed.
-        jobs: Processes to use, which import the calling program anew (it needs its `__main__` guard); 0
+        jobs: Processes to use, which may import the calling program anew (it needs its `__main__` guard); 0
             for one a core where there are many files.
         told: Called with each result, in order, as soon as it is known.
 

@@ -47,7 +47,7 @@ def survey(path: PathLike, *, jobs: int = 1) -> Directory:
 
     Args:
         path: A directory that is no checkpoint by itself.
-        jobs: Processes to use, which import the calling program anew (it needs its `__main__` guard); 0
+        jobs: Processes to use, which may import the calling program anew (it needs its `__main__` guard); 0
             for one a core where there are many files.
 
     Returns:

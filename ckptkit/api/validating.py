@@ -48,7 +48,7 @@ def validate(  # noqa: PLR0913 -- keywords, each with a default
         ignore: Rule codes or prefixes not to report.
         settings: Where rules are not reported, and which findings are accepted; its other fields are
             defaults that the arguments above override, or that are for the caller.
-        jobs: Processes to use, which import the calling program anew (it needs its `__main__` guard); 0
+        jobs: Processes to use, which may import the calling program anew (it needs its `__main__` guard); 0
             for one a core where there are many checkpoints.
         cache: Take the results of files that have not changed since an earlier run, where they are found
             by searching a directory; what is named itself is always checked.

@@ -17,6 +17,8 @@ PIECE_BYTES = 4 << 20
 """Upper bound of one piece that `Tensor.pieces` yields."""
 
 
+# Neither is frozen, though nobody changes one: frozen objects take several times as long to make, and
+# a file may have a hundred thousand.
 @dataclass(slots=True, eq=False)
 class Storage:
     """A flat run of elements that one or more tensors view.

@@ -1,5 +1,6 @@
 """The graphs of an ONNX file: initializers of the outer one, and what else holds tensors or names code."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sized
 from dataclasses import dataclass, field
@@ -46,10 +47,7 @@ class Inner:
     @property
     def numel(self) -> int:
         """Number of elements."""
-        count = 1
-        for size in self.shape:
-            count *= size
-        return count
+        return math.prod(self.shape)
 
 
 @dataclass(slots=True)

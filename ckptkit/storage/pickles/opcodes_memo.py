@@ -34,7 +34,7 @@ def _keep(m: Machine, key: int, at: int) -> None:
 
 def _binget(m: Machine, at: int) -> int:
     key, memo = m.data[at], m.memo
-    if key < len(memo) and memo[key] is not MISSING:  # most of all opcodes
+    if key < len(memo) and memo[key] is not MISSING:
         m.stack.append(memo[key])
     else:
         _recall(m, key, at)

@@ -26,7 +26,7 @@ STORAGE_NAMES = frozenset(BY_STORAGE) | frozenset(UNSUPPORTED_ITEMSIZE) | {UNTYP
 """Storage classes by name."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False)  # not frozen for the reason that tensors are not (`model.tensor`)
 class TypedStorage:
     """A storage as a pickle's persistent id describes it.
 
